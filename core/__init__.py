@@ -1,0 +1,1 @@
+"""How frames move: the graph, the plan, the workers and the links between them."""

@@ -1,0 +1,172 @@
+"""Stage and Source: what a plugin writes, and what the framework promises it.
+
+Runs on the HiLens Kit: valid Python 3.7, numpy only.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+
+from edge.core.frame import Image, Spec
+
+
+class Asset(str):
+    """An option of this type is a path, relative to the graph file, or else the name of a file in `assets/`."""
+
+
+class ModelName(str):
+    """An option of this type is a model: a path, relative to the graph file, or a name without suffix from `models/`."""
+
+
+class Context:
+    """What a stage may use, handed to `open` and kept as `self.context`.
+
+    inputs: spec of each wired port (a port fed by several cameras: the largest). outputs: spec of each value made.
+    live: True where frames come from a camera, so that waiting is worse than skipping.
+    folder: where relative output paths lie. graph: the graph's name. sources: the cameras that reach this stage.
+    """
+
+    def __init__(
+        self,
+        inputs: Optional[Mapping[str, Spec]] = None,
+        outputs: Optional[Mapping[str, Spec]] = None,
+        live: bool = False,
+        sources: Sequence[str] = ("camera",),
+        graph: str = "graph",
+        load: Optional[Callable[[str], Any]] = None,
+        status: Callable[[], Dict[str, Any]] = dict,
+        memory: Optional[Any] = None,
+        new: Optional[Callable[[str, Tuple[int, ...], Any], np.ndarray]] = None,
+        log: Optional[logging.Logger] = None,
+    ) -> None:
+        self.inputs: Dict[str, Spec] = dict(inputs or {})
+        self.outputs: Dict[str, Spec] = dict(outputs or {})
+        self.live = live
+        self.sources = tuple(sources)
+        self.graph = graph
+        self.log = log or logging.getLogger("edge")
+        self._load = load
+        self._status = status
+        self._memory: Any = {} if memory is None else memory
+        self._new = new
+
+    def load(self, model: str) -> Any:
+        """The network of this name or path on this graph's device. Raises ModelError, DeviceError."""
+        if self._load is None:
+            raise RuntimeError("this stage was opened without a device; give run(..., device='onnx')")
+        return self._load(model)
+
+    def status(self) -> Dict[str, Any]:
+        """The run so far, as in the report: `device`, `cameras`, `sinks`, `edges`, `seconds`. Cheap enough for once a second."""
+        return self._status()
+
+    def recall(self, source: str, name: str) -> Optional[np.ndarray]:
+        """What `remember` kept last for this camera, also by a process that has died since; None at the start."""
+        value = self._memory.get((source, name))
+        return None if value is None else np.array(value)
+
+    def remember(self, source: str, name: str, value: Optional[np.ndarray]) -> None:
+        """Keep a plane of `keeps` across a restart (None forgets it). It is copied."""
+        self._memory[(source, name)] = None if value is None else np.array(value)
+
+    def new(self, name: str, shape: Tuple[int, ...], dtype: Any) -> np.ndarray:
+        """A writable array for the value `name`, in shared memory where another process will read it."""
+        return np.empty(shape, dtype) if self._new is None else self._new(name, shape, dtype)
+
+
+class Stage:
+    """A step of a graph. Subclass it, annotate options, name ports, say what it makes.
+
+    - **Options** are annotated class attributes; one without a default must be given. They are checked and set before `open`.
+      The comment behind an option is its documentation.
+    - **Ports** are the parameters of `process`, named like the values they read and annotated with their types. A port with
+      the default `None` is optional: unwired, or lost for this frame (then `frame.lost` says why), it is `None`.
+      A parameter `frame` is the Frame.
+    - **makes** maps each value that `process` returns (a dict) to its type. A stage that makes nothing is a sink.
+
+    The framework promises: one thread calls an instance; `open` comes first; `process` gets frames of one source in order, n
+    increasing; after a successful `open`, `close` is called whatever happens, once. Planes are read-only and valid
+    **until `process` returns**: to keep one is to copy it. With several cameras an instance serves them all, unless the graph
+    says `per: source`: keep state in a dict by `frame.source`.
+    The stage promises: to return every value of `makes`, or to raise `Drop(reason)`; shapes within `spec`; not to call
+    `sys.exit`, change the folder, or print to stdout.
+
+    `Drop(reason)` loses this frame. An EdgeError ends the run with its exit code. Any other exception loses this frame, is
+    counted as `stage_error`, and after several in a row the worker is restarted.
+    """
+
+    makes: Dict[str, Any] = {}
+    network = False
+    """True for a stage that runs a network: it gets a process of its own, together with its loop."""
+    tick_after: Optional[float] = None
+    """Seconds: where nothing has arrived from a live source for so long, `tick` is called, again and again."""
+    takes_ticks = False
+    """True for a sink that shows what `tick` made (a display does; a recording keeps count of frames and does not)."""
+
+    context: Context
+
+    def check(self) -> Dict[str, str]:
+        """What is wrong with the options, by option name: called before anything starts. For what types cannot say."""
+        return {}
+
+    def spec(self, inputs: Dict[str, Spec]) -> Dict[str, Spec]:
+        """The spec of each value made. By default a plane has the shape and format of the input of the same type, else of the
+        first plane. Called before anything starts, so: arithmetic only, no device, no decoding."""
+        made = {}
+        planes = [s for s in inputs.values() if s.is_plane]
+        for name, kind in self.makes.items():
+            spec = Spec(kind)
+            if spec.is_plane:
+                like = [s for s in planes if s.type is kind] or planes
+                if like:
+                    shape = like[0].shape if like[0].type is kind or kind is Image else (like[0].shape or ())[:2]
+                    spec = Spec(kind, shape, like[0].format if like[0].type is kind else "")
+            made[name] = spec
+        return made
+
+    def keeps(self, inputs: Dict[str, Spec]) -> Dict[str, Spec]:
+        """Planes that outlive this process, one of each name per camera, for `context.recall` and `context.remember`."""
+        return {}
+
+    def open(self, context: Context) -> None:
+        """Take what is needed to work: files, networks, state. Raise an EdgeError that says what to do."""
+
+    def process(self, *args: Any, **values: Any) -> Optional[Dict[str, Any]]:
+        """One frame's values in, a dict of what `makes` names out (None from a sink)."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method process(self, ...)")  # the contract, not a stub
+
+    def tick(self, source: str) -> Optional[Dict[str, Any]]:
+        """What to show for this source while nothing arrives; None for nothing. Passed to sinks that take ticks."""
+        return None
+
+    def close(self) -> None:
+        """Give back what `open` took. An error here is reported, never lost."""
+
+    def new(self, name: str, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
+        """A writable array to render the value `name` into, so that returning it costs no copy. Its content is undefined."""
+        kind = dtype or Spec(self.makes[name]).dtype
+        context = getattr(self, "context", None)
+        return np.empty(tuple(shape), kind) if context is None else context.new(name, tuple(shape), kind)
+
+
+class Source(Stage):
+    """Where frames come from: a generator. Returning ends the stream; raising asks for a reopen (live sources) or ends the
+    camera with that error (files). The framework adds source, number and time.
+
+    `spec({})` gives the largest frame. It may look at the medium: it is called in a process of its own that can be killed.
+    """
+
+    makes: Dict[str, Any] = {"image": Image}
+
+    @property
+    def live(self) -> bool:
+        """True where a frame not taken in time is replaced by a newer one; False where every frame counts (files)."""
+        return False
+
+    def frames(self) -> Iterator[Any]:
+        """Yield an array (for the one value of `makes`), a dict of values, or a `Drop` for a frame that cannot be had."""
+        raise NotImplementedError(f"{type(self).__name__} needs a generator frames(self)")  # the contract, not a stub
+

@@ -1,0 +1,1 @@
+"""What runs networks: NAME.py is a runtime, NAME.yaml a profile."""

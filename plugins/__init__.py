@@ -1,0 +1,1 @@
+"""The built-in stages, one file each: every one is an example to copy."""
