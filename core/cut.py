@@ -22,7 +22,7 @@ class CutDetector:
         self._time = 0.0
 
     def jumped(self, image: np.ndarray, time: float) -> str:
-        """"" for a continuation, else why not: "start", "size", "gap" or "cut". Remembers this frame as the last one.
+        """ "" for a continuation, else why not: "start", "size", "gap" or "cut". Remembers this frame as the last one.
 
         image: uint8 [h, w] or [h, w, 3]; time: seconds of the frame's capture.
         """

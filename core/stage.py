@@ -9,7 +9,6 @@ import logging
 from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
-
 from edge.core.frame import Image, Spec
 
 
@@ -169,4 +168,3 @@ class Source(Stage):
     def frames(self) -> Iterator[Any]:
         """Yield an array (for the one value of `makes`), a dict of values, or a `Drop` for a frame that cannot be had."""
         raise NotImplementedError(f"{type(self).__name__} needs a generator frames(self)")  # the contract, not a stub
-
