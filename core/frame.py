@@ -109,15 +109,20 @@ class Frame:
     """One moment of one camera. A stage that names a parameter `frame` gets it.
 
     source: the camera's stage name. n: its number, increasing per source, with gaps where frames were lost.
-    time: when it was captured, seconds of the monotonic clock. lost: optional port → reason, for values that will not come.
+    time: seconds on the source's own clock: of a camera, when it was captured (monotonic); of a file, the position in it, so
+    that results do not depend on how fast it is read. born: when it was captured or decoded (monotonic), for its age.
+    lost: optional port → reason, for values that will not come.
     """
 
-    __slots__ = ("source", "n", "time", "lost")
+    __slots__ = ("source", "n", "time", "born", "lost")
 
-    def __init__(self, source: str, n: int, time: float, lost: Optional[Dict[str, str]] = None) -> None:
+    def __init__(
+        self, source: str, n: int, time: float, born: Optional[float] = None, lost: Optional[Dict[str, str]] = None
+    ) -> None:
         self.source = source
         self.n = n
         self.time = time
+        self.born = time if born is None else born
         self.lost = {} if lost is None else lost
 
     def __repr__(self) -> str:
@@ -125,7 +130,7 @@ class Frame:
 
 
 class Drop(Exception):
-    """Raise it from `process` (or yield it from a source's `frames`) to lose this frame for the named reason, one of REASONS."""
+    """Raise it from `process` (or yield it from a source's `frames`) to lose this frame for one of REASONS."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         if reason not in REASONS:

@@ -8,6 +8,7 @@ import inspect
 import io
 import pathlib
 import re
+import sys
 import textwrap
 import tokenize
 import typing
@@ -58,13 +59,18 @@ def declared(cls: type) -> dict[str, Option]:
     for base in reversed(cls.__mro__):
         if base in _BASES:
             continue
-        hints = typing.get_type_hints(base, vars(inspect.getmodule(base) or object))
         docs = _comments(base)
-        for name in vars(base).get("__annotations__", {}):
-            if name.startswith("_") or typing.get_origin(hints[name]) is typing.ClassVar or name in vars(Stage):
+        for name, hint in vars(base).get("__annotations__", {}).items():
+            kind = _evaluated(hint, base)
+            if name.startswith("_") or typing.get_origin(kind) is typing.ClassVar or hasattr(Stage, name):
                 continue
-            found[name] = Option(name, hints[name], getattr(cls, name, REQUIRED), docs.get(name, ""))
+            found[name] = Option(name, kind, getattr(cls, name, REQUIRED), docs.get(name, ""))
     return found
+
+
+def _evaluated(hint: Any, cls: type) -> Any:
+    """An annotation, which `from __future__ import annotations` leaves as text, in the words of its own module."""
+    return eval(hint, vars(sys.modules[cls.__module__])) if isinstance(hint, str) else hint
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

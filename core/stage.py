@@ -25,7 +25,8 @@ class Context:
 
     inputs: spec of each wired port (a port fed by several cameras: the largest). outputs: spec of each value made.
     live: True where frames come from a camera, so that waiting is worse than skipping.
-    folder: where relative output paths lie. graph: the graph's name. sources: the cameras that reach this stage.
+    graph: the graph's name. sources: the cameras that reach this stage. rates: source → its nominal frames per second, 0 where
+    it does not say.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Context:
         outputs: Optional[Mapping[str, Spec]] = None,
         live: bool = False,
         sources: Sequence[str] = ("camera",),
+        rates: Optional[Mapping[str, float]] = None,
         graph: str = "graph",
         load: Optional[Callable[[str], Any]] = None,
         status: Callable[[], Dict[str, Any]] = dict,
@@ -45,6 +47,7 @@ class Context:
         self.outputs: Dict[str, Spec] = dict(outputs or {})
         self.live = live
         self.sources = tuple(sources)
+        self.rates: Dict[str, float] = dict(rates or {})
         self.graph = graph
         self.log = log or logging.getLogger("edge")
         self._load = load
@@ -59,7 +62,7 @@ class Context:
         return self._load(model)
 
     def status(self) -> Dict[str, Any]:
-        """The run so far, as in the report: `device`, `cameras`, `sinks`, `edges`, `seconds`. Cheap enough for once a second."""
+        """The run so far, as in the report: `device`, `cameras`, `sinks`, `edges`, `seconds`. Cheap: ask once a second."""
         return self._status()
 
     def recall(self, source: str, name: str) -> Optional[np.ndarray]:
@@ -81,9 +84,10 @@ class Stage:
 
     - **Options** are annotated class attributes; one without a default must be given. They are checked and set before `open`.
       The comment behind an option is its documentation.
-    - **Ports** are the parameters of `process`, named like the values they read and annotated with their types. A port with
-      the default `None` is optional: unwired, or lost for this frame (then `frame.lost` says why), it is `None`.
-      A parameter `frame` is the Frame.
+    - **Ports** are the parameters of `process`, named like the values they read and annotated with their types. A port
+      annotated `Optional[...]` is `None` where its value was lost for this frame (`frame.lost` says why); without that the
+      stage is not called for such a frame. A port with the default `None` need not be wired at all. A parameter `frame` is
+      the Frame.
     - **makes** maps each value that `process` returns (a dict) to its type. A stage that makes nothing is a sink.
 
     The framework promises: one thread calls an instance; `open` comes first; `process` gets frames of one source in order, n
@@ -104,6 +108,10 @@ class Stage:
     """Seconds: where nothing has arrived from a live source for so long, `tick` is called, again and again."""
     takes_ticks = False
     """True for a sink that shows what `tick` made (a display does; a recording keeps count of frames and does not)."""
+    keep: Any = "all"
+    """What a graph's `keep` is where it says nothing: "latest" for a viewer that nothing should wait for."""
+    renders: Tuple[str, ...] = ()
+    """The values that are made by `self.new`, so that they reach another process without a copy. For the plan's arithmetic."""
 
     context: Context
 
@@ -126,6 +134,10 @@ class Stage:
             made[name] = spec
         return made
 
+    def ports(self) -> Optional[Dict[str, Any]]:
+        """Port → type, where they depend on the options; None: they are the parameters of `process`. All are passed by name."""
+        return None
+
     def keeps(self, inputs: Dict[str, Spec]) -> Dict[str, Spec]:
         """Planes that outlive this process, one of each name per camera, for `context.recall` and `context.remember`."""
         return {}
@@ -136,6 +148,10 @@ class Stage:
     def process(self, *args: Any, **values: Any) -> Optional[Dict[str, Any]]:
         """One frame's values in, a dict of what `makes` names out (None from a sink)."""
         raise NotImplementedError(f"{type(self).__name__} needs a method process(self, ...)")  # the contract, not a stub
+
+    def where(self) -> str:
+        """Where to look at what a sink shows or writes: an address, a path; "" for nowhere. Asked after `open`."""
+        return ""
 
     def tick(self, source: str) -> Optional[Dict[str, Any]]:
         """What to show for this source while nothing arrives; None for nothing. Passed to sinks that take ticks."""
@@ -155,10 +171,15 @@ class Source(Stage):
     """Where frames come from: a generator. Returning ends the stream; raising asks for a reopen (live sources) or ends the
     camera with that error (files). The framework adds source, number and time.
 
-    `spec({})` gives the largest frame. It may look at the medium: it is called in a process of its own that can be killed.
+    `spec({})` gives the largest frame and sets `rate`. It may look at the medium: it is called in a process of its own that
+    can be killed, unless `looks` is False.
     """
 
     makes: Dict[str, Any] = {"image": Image}
+    looks = True
+    """False where `spec` is arithmetic on the options, so that no process is needed for it."""
+    rate = 0.0
+    """Nominal frames per second, known after `spec`; 0 where the medium does not say."""
 
     @property
     def live(self) -> bool:

@@ -1,0 +1,350 @@
+"""The engine: runs the stages of one process, frame by frame. Workers add links to it; the one-process runner adds nothing.
+
+A stage runs for a frame when its inputs are there (or settled) and every edge that must have its output has credit. Stages
+nearer to the sinks go first, so what has been started is finished before more is begun. Valid Python 3.7.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
+
+import numpy as np
+
+from edge.core.errors import EdgeError
+from edge.core.flow import CallOutlet, Item, Lane, Outlet, next_frame
+from edge.core.frame import Drop, Frame
+from edge.core.ledger import (
+    AGES,
+    AT_N,
+    AT_SINCE_NS,
+    AT_SOURCE,
+    AT_STAGE,
+    COVERED,
+    DONE,
+    FIRST_NS,
+    FRAMES,
+    LAST_NS,
+    SEEN_N,
+    SPENT_NS,
+    TIMES,
+    Ledger,
+)
+from edge.core.plan import EdgePlan, Plan, StagePlan
+from edge.core.stage import Stage
+
+log = logging.getLogger("edge")
+
+ERRORS_IN_A_ROW = 5
+"""So many frames lost to exceptions, one after the other, and the stage is taken for broken."""
+
+GAP = 0.5
+"""Seconds on a source's clock after which a previous frame's value is no longer used."""
+
+
+class Broken(Exception):
+    """A stage raised on too many frames in a row: this process should be replaced."""
+
+
+class Loop:
+    """What a previous-port reads: the value made for the newest frame of each camera, kept in the run's memory."""
+
+    def __init__(self, edge: EdgePlan, memory: Any) -> None:
+        self.name = "{}.{}".format(edge.maker, edge.value)
+        self.memory = memory
+        self.initial = np.zeros(edge.spec.shape or (), edge.spec.dtype)
+        self.initial.flags.writeable = False
+
+    def read(self, frame: Frame) -> np.ndarray:
+        kept = self.memory.get((frame.source, self.name))
+        if kept is None or not 0 <= frame.time - self.memory.time(frame.source, self.name) <= GAP:
+            return self.initial
+        return kept  # type: ignore[no-any-return]
+
+    def write(self, frame: Frame, value: np.ndarray) -> None:
+        self.memory.put((frame.source, self.name), value, frame.time)
+
+
+class Node:
+    """A stage at work: its lanes by camera and port, its outlets, its loops."""
+
+    def __init__(self, plan: StagePlan, stage: Stage, ledger: Ledger) -> None:
+        self.plan = plan
+        self.stage = stage
+        self.ledger = ledger
+        self.lanes: Dict[str, Dict[str, Lane]] = {source: {} for source in plan.sources}
+        self.outlets: List[Outlet] = []
+        self.loops_in: Dict[str, Loop] = {}
+        self.loops_out: List[Tuple[str, Loop]] = []
+        self.room: Callable[[], bool] = _always
+        self.wants_frame = False
+        self.optional: Set[str] = {port.name for port in plan.ports if port.optional}
+        self.visits = {source: ledger.row("visit", plan.name, source) for source in plan.sources}
+        self.row = ledger.row("stage", plan.name)
+        self.errors = 0
+        self.ended: Set[str] = set()
+        self.touched: Dict[str, float] = {}
+        self.frames: Dict[str, Frame] = {}
+
+    def next(self) -> Optional[Tuple[str, int]]:
+        """The camera and frame to run now: of those that are ready and have room to go, the one that waited longest."""
+        best, oldest = None, float("inf")
+        for source, lanes in self.lanes.items():
+            n = next_frame(lanes.values())
+            if n is not None and self.open_for(source):
+                born = min(lane.queue[0].born for lane in lanes.values() if lane.queue)
+                if born < oldest:
+                    best, oldest = (source, n), born
+        return best
+
+    def open_for(self, source: str) -> bool:
+        return self.room() and all(outlet.open_for(source) for outlet in self.outlets)
+
+
+def _always() -> bool:
+    return True
+
+
+class Engine:
+    """The stages of one worker. `step` does the next piece of work, if there is any."""
+
+    def __init__(self, plan: Plan, names: List[str], stages: Dict[str, Stage], ledger: Ledger, memory: Any, **more: Any) -> None:
+        self.plan = plan
+        self.ledger = ledger
+        self.memory = memory
+        self.poisoned: Set[Tuple[str, str, int]] = more.get("poisoned", set())
+        self.row: int = ledger.row("worker", more["worker"])
+        self.prepare: Callable[[Node, str, Any], Any] = more.get("prepare", _stays)
+        self.flush: Callable[[], None] = more.get("flush", _nothing)
+        self.nodes: Dict[str, Node] = {}
+        for name in names:
+            self.nodes[name] = Node(plan.stage(name), stages[name], ledger)
+        self.order = [self.nodes[name] for name in reversed(names)]
+        self._index = {stage.name: i for i, stage in enumerate(plan.stages)}
+        self._sources = plan.sources
+        for edge in plan.edges:
+            if edge.reader in self.nodes:
+                self._enter(edge)
+
+    def _enter(self, edge: EdgePlan) -> None:
+        """Wire the reader's end of an edge, and the maker's where it is in this process too."""
+        reader = self.nodes[edge.reader]
+        if edge.previous:
+            loop = reader.loops_in[edge.port] = Loop(edge, self.memory)
+            self.nodes[edge.maker].loops_out.append((edge.value, loop))
+            return
+        lanes = {}
+        for source in edge.sources:
+            lanes[source] = reader.lanes[source][edge.port] = Lane(self.ledger, self.ledger.row("edge", edge.index, source))
+        if edge.maker in self.nodes:
+            self.nodes[edge.maker].outlets.append(CallOutlet(edge, self.ledger, lanes))
+
+    def lane(self, edge: EdgePlan, source: str) -> Lane:
+        return self.nodes[edge.reader].lanes[source][edge.port]
+
+    # -- frames ---------------------------------------------------------------------------------------------------------
+
+    def step(self) -> bool:
+        """Run one stage on one frame, or pass on one end; False when there is nothing to do."""
+        for node in self.order:
+            if node.plan.is_source:
+                continue
+            ready = node.next()
+            if ready is not None:
+                self._visit(node, *ready)
+                return True
+            if self._pass_end(node):
+                return True
+        return False
+
+    def emit(self, node: Node, source: str, item: Item, values: Optional[Dict[str, Any]]) -> None:
+        """Send what a stage made for a frame (None: the tombstone `item`) on all its edges."""
+        planes: Dict[str, Any] = {}
+        for outlet in node.outlets:
+            value = outlet.edge.value
+            out = Item(item.n, item.time, item.born, reason=item.reason)
+            if values is not None and not item.reason:
+                if value not in planes:
+                    planes[value] = self.prepare(node, value, values[value])
+                made = planes[value]
+                if isinstance(made, Drop):
+                    out.reason = made.reason
+                else:
+                    out.value, out.slot = made
+            outlet.send(source, out)
+
+    def _visit(self, node: Node, source: str, n: int) -> None:
+        lanes = node.lanes[source]
+        items = {port: lane.take(n) for port, lane in lanes.items()}
+        self.flush()  # the credits go out before the work begins, so that the next frame comes meanwhile
+        first = next(item for item in items.values() if item is not None)
+        frame = Frame(source, n, first.time, first.born)
+        node.touched[source] = time.monotonic()
+        node.frames[source] = frame
+        for port, item in items.items():
+            if item is None or item.reason:
+                frame.lost[port] = item.reason if item else "worker_died"
+        reason, made = self._run(node, frame, {port: item.value for port, item in items.items() if item is not None})
+        self.emit(node, source, Item(n, first.time, first.born, reason=reason), made and _own(made, items))
+        for port, item in items.items():
+            if item is not None:
+                lanes[port].finish(item, reason)
+        self._account(node, frame, reason, made)
+
+    def _run(self, node: Node, frame: Frame, values: Dict[str, Any]) -> Tuple[str, Optional[Dict[str, Any]]]:
+        """(reason, None) where the frame is lost at this stage, else ("", what it made)."""
+        for port, reason in frame.lost.items():
+            if port not in node.optional:
+                return reason, None
+            values[port] = None
+        if (node.plan.name, frame.source, frame.n) in self.poisoned:
+            return "quarantined", None
+        if self.plan.max_age and node.plan.live and time.monotonic() - frame.born > self.plan.max_age:
+            return "too_old", None
+        for port, loop in node.loops_in.items():
+            values[port] = loop.read(frame)
+        if node.wants_frame:
+            values["frame"] = frame
+        return self._process(node, frame, values)
+
+    def _process(self, node: Node, frame: Frame, values: Dict[str, Any]) -> Tuple[str, Optional[Dict[str, Any]]]:
+        began = time.monotonic()
+        self._mark(node, frame, began)
+        try:
+            made = node.stage.process(**values) or {}
+            missing = [name for name in node.plan.makes if name not in made]
+            if missing:
+                raise TypeError("process returned no '{}'".format("', '".join(missing)))
+        except Drop as drop:
+            return drop.reason, None
+        except EdgeError:
+            raise
+        except Exception as error:
+            self._failed(node, frame, error)
+            return "stage_error", None
+        finally:
+            self._spent(node, time.monotonic() - began)
+        node.errors = 0
+        for name, loop in node.loops_out:
+            loop.write(frame, made[name])
+        return "", made
+
+    def _failed(self, node: Node, frame: Frame, error: Exception) -> None:
+        node.errors += 1
+        if node.errors == 1:
+            log.error("%s: frame %s of %s lost: %s: %s", node.plan.name, frame.n, frame.source, type(error).__name__, error)
+            log.debug("%s", node.plan.name, exc_info=True)
+        if node.errors >= ERRORS_IN_A_ROW:
+            raise Broken(
+                "stage '{}' failed on {} frames in a row, last with {}: {}".format(
+                    node.plan.name, node.errors, type(error).__name__, error
+                )
+            ) from error
+
+    def _mark(self, node: Node, frame: Frame, now: float) -> None:
+        """Note what this process is at, where the supervisor finds it if the process dies of it."""
+        cells = self.ledger.cells
+        cells[self.row + AT_SOURCE] = self._sources.index(frame.source)
+        cells[self.row + AT_N] = frame.n
+        cells[self.row + AT_SINCE_NS] = int(now * 1e9)
+        cells[self.row + AT_STAGE] = self._index[node.plan.name]
+
+    def _spent(self, node: Node, seconds: float) -> None:
+        cells = self.ledger.cells
+        cells[self.row + AT_STAGE] = -1
+        cells[node.row + FRAMES] += 1
+        cells[node.row + SPENT_NS] += int(seconds * 1e9)
+        self.ledger.time(node.row + TIMES, seconds)
+
+    def _account(self, node: Node, frame: Frame, reason: str, made: Optional[Dict[str, Any]]) -> None:
+        cells, visit = self.ledger.cells, node.visits[frame.source]
+        cells[visit + SEEN_N] = frame.n
+        if reason:
+            return
+        cells[visit + DONE] += 1
+        cover = made.get("cover") if made else ""
+        if cover:
+            self.ledger.lost(visit + COVERED, cover)
+        if node.plan.is_sink:
+            now = time.monotonic()
+            self.ledger.time(node.row + AGES, now - frame.born)
+            cells[node.row + FIRST_NS] = cells[node.row + FIRST_NS] or int(now * 1e9)
+            cells[node.row + LAST_NS] = int(now * 1e9)
+
+    # -- ends and ticks -------------------------------------------------------------------------------------------------
+
+    def _pass_end(self, node: Node) -> bool:
+        for source, lanes in node.lanes.items():
+            if source not in node.ended and all(lane.dry for lane in lanes.values()):
+                self.end(node, source)
+                return True
+        return False
+
+    def end(self, node: Node, source: str) -> None:
+        """No more frames of this camera come out of this stage."""
+        node.ended.add(source)
+        for outlet in node.outlets:
+            if source in outlet.books:
+                outlet.end(source)
+
+    @property
+    def done(self) -> bool:
+        return all(len(node.ended) == len(node.plan.sources) for node in self.order)
+
+    def tick(self) -> None:
+        """Let stages that declare it speak up for the live cameras that have gone quiet."""
+        now = time.monotonic()
+        for node in self.order:
+            patience = node.stage.tick_after
+            if patience is None or not node.plan.live:
+                continue
+            for source in node.plan.sources:
+                if source not in node.ended and now - node.touched.setdefault(source, now) > patience:
+                    node.touched[source] = now
+                    self._show(node, source, node.stage.tick(source))
+
+    def _show(self, node: Node, source: str, made: Optional[Dict[str, Any]]) -> None:
+        """Hand what `tick` made to the displays in this process. It is no frame: no book counts it."""
+        if made is None:
+            return
+        now = time.monotonic()
+        last = node.frames.get(source)
+        frame = Frame(source, last.n if last else -1, now, now)
+        for outlet in node.outlets:
+            if isinstance(outlet, CallOutlet) and outlet.edge.value in made:
+                reader = self.nodes[outlet.edge.reader]
+                if reader.stage.takes_ticks and len(reader.lanes[source]) == 1:
+                    values = {outlet.edge.port: made[outlet.edge.value]}
+                    reader.stage.process(**dict(values, frame=frame) if reader.wants_frame else values)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _stays(node: Node, name: str, value: Any) -> Tuple[Any, None]:
+    return read_only(value), None
+
+
+def read_only(value: Any) -> Any:
+    """A plane as its readers get it; a fact as it is."""
+    if isinstance(value, np.ndarray) and value.flags.writeable:
+        value = value.view()
+        value.flags.writeable = False
+    return value
+
+
+def _own(made: Dict[str, Any], items: Dict[str, Optional[Item]]) -> Dict[str, Any]:
+    """What a stage passes on of memory that is only lent to it is copied: it is given back when the stage has returned."""
+    lent = [item.value for item in items.values() if item is not None and item.lent and isinstance(item.value, np.ndarray)]
+    for name, value in made.items():
+        if isinstance(value, np.ndarray) and any(np.may_share_memory(value, other) for other in lent):
+            made = dict(made, **{name: np.array(value)})
+    return made
+
+
+def names_of(process: Any) -> Set[str]:
+    """The parameters of a bound `process`."""
+    code = process.__func__.__code__
+    return set(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])

@@ -1,0 +1,186 @@
+"""A source at work: its generator runs in a thread of its own, and a mailbox of one stands between it and the graph.
+
+A live source's newest frame replaces the one that waits (`superseded`); a file waits until its frame is taken. Valid Python 3.7.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from typing import Any, Callable, Dict, Iterator, Optional
+
+from edge.core.errors import EdgeError, SourceError
+from edge.core.frame import Drop
+from edge.core.ledger import CAPTURED, FRAMES, SOURCE_LOST, SPENT_NS, STATE, STATES, TIMES, Ledger
+from edge.core.stage import Source
+
+log = logging.getLogger("edge")
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+"""Seconds between attempts to reopen a live source: doubled each time, with jitter, until it has run for LONGEST_WAIT."""
+
+USUAL_RATE = 25.0
+"""Frames per second of a file that does not say."""
+
+
+class Captured:
+    """A frame in the mailbox."""
+
+    __slots__ = ("n", "time", "born", "values")
+
+    def __init__(self, n: int, time: float, born: float, values: Dict[str, Any]) -> None:
+        self.n = n
+        self.time = time
+        self.born = born
+        self.values = values
+
+
+class Feed:
+    """Runs `source.frames()`. `first`: the number of the first frame wanted; a file decodes what is before it and drops it.
+    `most`: frames to capture, 0 for all. `wake` is called from the thread whenever there is news."""
+
+    def __init__(self, name: str, source: Source, ledger: Ledger, wake: Callable[[], None], first: int = 0, most: int = 0) -> None:
+        self.name = name
+        self.source = source
+        self.live = source.live
+        self.error = ""
+        self.code = 0
+        self._ledger = ledger
+        self._row = ledger.row("source", name)
+        self._stage_row = ledger.row("stage", name)
+        self._wake = wake
+        self._first = first
+        self._most = most
+        self._box: Optional[Captured] = None
+        self._changed = threading.Condition()
+        self._stop = False
+        self._finished = False
+        self._thread = threading.Thread(target=self._run, name="feed " + name, daemon=True)
+
+    def start(self, error: Optional[EdgeError] = None) -> None:
+        """Run; or, where the source could not be opened, end at once with that error."""
+        if error is not None:
+            self._fail(error)
+            self.state("failed")
+            self._finished = True
+        else:
+            self._thread.start()
+
+    @property
+    def waiting(self) -> Optional[Captured]:
+        """The frame in the mailbox, which stays there until `take`."""
+        return self._box
+
+    def take(self) -> Optional[Captured]:
+        with self._changed:
+            frame, self._box = self._box, None
+            self._changed.notify_all()
+        return frame
+
+    @property
+    def done(self) -> bool:
+        """True when the stream has ended and its last frame was taken."""
+        return self._finished and self._box is None
+
+    def stop(self) -> None:
+        """Capture no more; what waits in the mailbox is still admitted."""
+        with self._changed:
+            self._stop = True
+            self._changed.notify_all()
+
+    def join(self, seconds: float) -> bool:
+        """True when the thread has ended. One that hangs in a driver does not end, and must not hold up the others."""
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def state(self, name: str) -> None:
+        self._ledger.cells[self._row + STATE] = STATES.index(name)
+
+    # -- in the thread --------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._n = self._first if self.live else 0
+            self._attempts()
+        except Exception as error:  # nobody else would ever see what a thread dies of
+            self._fail(error)
+        finally:
+            self.state("failed" if self.error else "ended")
+            self._finished = True
+            self._wake()
+
+    def _attempts(self) -> None:
+        wait = FIRST_WAIT
+        while not self._stop:
+            began = time.monotonic()
+            try:
+                self._capture()
+                return
+            except Exception as error:
+                if not self.live:
+                    return self._fail(error)
+                log.warning("%s: %s; trying again in %.1f s", self.name, _line(error), wait)
+            self.state("reconnecting")
+            wait = FIRST_WAIT if time.monotonic() - began > LONGEST_WAIT else min(LONGEST_WAIT, 2 * wait)
+            with self._changed:
+                self._changed.wait_for(lambda: self._stop, wait * random.uniform(0.7, 1.0))
+
+    def _capture(self) -> None:
+        frames: Iterator[Any] = iter(self.source.frames())
+        try:
+            while not self._stop and not (self._most and self._n >= self._most):
+                began = time.monotonic()
+                made = next(frames, None)
+                if made is None:
+                    return
+                self.state("running")
+                self._took(made, began)
+        finally:
+            getattr(frames, "close", _nothing)()
+
+    def _took(self, made: Any, began: float) -> None:
+        n, now = self._n, time.monotonic()
+        self._n += 1
+        if n < self._first:
+            return
+        cells = self._ledger.cells
+        cells[self._row + CAPTURED] = n + 1
+        cells[self._stage_row + FRAMES] += 1
+        cells[self._stage_row + SPENT_NS] += int((now - began) * 1e9)
+        self._ledger.time(self._stage_row + TIMES, now - began)
+        if isinstance(made, Drop):
+            self._ledger.lost(self._row + SOURCE_LOST, made.reason)
+            return
+        values = made if isinstance(made, dict) else {next(iter(self.source.makes)): made}
+        when = now if self.live else n / (self.source.rate or USUAL_RATE)
+        self._put(Captured(n, when, now, values))
+
+    def _put(self, frame: Captured) -> None:
+        with self._changed:
+            if self.live and self._box is not None:
+                self._ledger.lost(self._row + SOURCE_LOST, "superseded")
+            elif not self.live:
+                self._changed.wait_for(lambda: self._box is None or self._stop)
+                if self._box is not None:
+                    self._ledger.lost(self._row + SOURCE_LOST, "stopped")
+                    return
+            self._box = frame
+        self._wake()
+
+    def _fail(self, error: Exception) -> None:
+        self.error = _line(error)
+        self.code = error.code if isinstance(error, EdgeError) else SourceError.code
+        log.error("%s: %s", self.name, self.error)
+
+
+def _line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    told = text[0] if text else "no more is known"
+    return told if isinstance(error, EdgeError) else "{}: {}".format(type(error).__name__, told)
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,326 @@
+"""Links: edges between workers. A ROUTER at the maker, a DEALER at each reader; descriptors one way, credits and releases back.
+
+A message is a fixed header, and the value itself only where it is a small fact (msgpack). Planes stay in the maker's arena; the
+header says where. Queues are bounded by credits, never by a high-water mark, which small messages slip past.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from typing import Any
+
+import msgspec
+import numpy as np
+import zmq
+
+from edge.core.arena import Arena, View
+from edge.core.engine import read_only
+from edge.core.flow import Item, Lane, Outlet, settle
+from edge.core.frame import REASONS, Drop
+from edge.core.ledger import COPIED, DONE_N, LOST_BY_MAKER, Ledger
+from edge.core.plan import EdgePlan, Plan
+
+# kind, reason, edge, source, n, time, born, offset, dtype, rank, shape
+_HEADER = struct.Struct("<BBHHqddQBB4I")
+_VALUE, _PLANE, _LOST, _END = range(4)
+_BACK = struct.Struct("<BHHq")  # kind, edge, source, n
+_CREDIT, _RELEASE = range(2)
+_HELLO = b"hello"
+_DTYPES = [np.dtype(name) for name in ("uint8", "float32", "uint16", "int32", "float64", "int64", "float16", "bool", "int16")]
+_DTYPE_CODES = {dtype: i for i, dtype in enumerate(_DTYPES)}
+
+
+class LinkOutlet(Outlet):
+    """The maker's end of an edge to another worker. It remembers what the reader has not finished, in order."""
+
+    def __init__(self, edge: EdgePlan, ledger: Ledger, hub: Hub, reader: str, numbers: dict[str, int]) -> None:
+        super().__init__(edge, ledger)
+        self.hub = hub
+        self.reader = reader
+        self.numbers = numbers
+        self.unfinished: deque[tuple[str, Item]] = deque()
+        self._again: deque[tuple[str, Item]] = deque()
+        self._unsaid: list[str] = []
+        self.up = False
+        self.bereft = False
+        self.credit = 0
+
+    def open_for(self, source: str) -> bool:
+        if self.bereft and self.edge.policy == "live":
+            return True  # frames go on without this reader, as tombstones: the picture must not freeze
+        return super().open_for(source) and (self.edge.side or not self._again)
+
+    def send(self, source: str, item: Item) -> None:
+        if self.bereft and self.edge.policy == "live" and not item.reason:
+            item = Item(item.n, item.time, item.born, reason="worker_died")
+        super().send(source, item)
+
+    def deliver(self, source: str, item: Item) -> None:
+        if not self.up:
+            return
+        if item.slot is not None:
+            item.slot.leases.add(self.edge.index)
+        self.unfinished.append((source, item))
+        self._post(source, item)
+
+    def _post(self, source: str, item: Item) -> None:
+        head, body = self._packed(source, item)
+        self.hub.post(self.reader, [head, body] if body else [head])
+
+    def _packed(self, source: str, item: Item) -> tuple[bytes, bytes]:
+        place: tuple[Any, ...] = (0, 0, 0, 0, 0, 0, 0)
+        kind, body = _LOST if item.reason else _VALUE, b""
+        if item.slot is not None:
+            array = item.value
+            kind = _PLANE
+            place = (item.slot.offset, _DTYPE_CODES[array.dtype], array.ndim, *array.shape, *(0,) * (4 - array.ndim))
+        elif not item.reason:
+            body = msgspec.msgpack.encode(item.value)
+        reason = REASONS.index(item.reason) if item.reason else 0
+        numbers = (kind, reason, self.edge.index, self.numbers[source], item.n, item.time, item.born)
+        return _HEADER.pack(*numbers, *place), body
+
+    def end(self, source: str) -> None:
+        self.ended.append(source)
+        self._unsaid.append(source)
+        self._resume()
+
+    def _post_end(self, source: str) -> None:
+        head = (_END, 0, self.edge.index, self.numbers[source], 0, 0.0, 0.0, 0, 0, 0, 0, 0, 0, 0)
+        self.hub.post(self.reader, [_HEADER.pack(*head)])
+
+    # -- what comes back ---------------------------------------------------------------------------------------------------
+
+    def credited(self) -> None:
+        self.credit += 1
+        self._resume()
+
+    def released(self, source: str, n: int) -> None:
+        """The reader has finished with frame n of this camera."""
+        for entry in self.unfinished:
+            if entry[0] == source and entry[1].n == n:
+                self.unfinished.remove(entry)
+                self._free(entry[1])
+                return
+
+    def _free(self, item: Item) -> None:
+        if item.slot is not None:
+            item.slot.leases.discard(self.edge.index)
+        item.value = None
+
+    def hello(self) -> None:
+        """A reader, or its successor, is there: what its predecessor had not finished is given once more, in order."""
+        self.up, self.bereft = True, False
+        self.credit = self.edge.window
+        self._again, self.unfinished = self.unfinished, deque()
+        self._resume()
+
+    def _resume(self) -> None:
+        """Resend what a dead reader left, as credits come; then what ended."""
+        while self._again and self.credit > 0:
+            source, item = entry = self._again.popleft()
+            self.credit -= 1
+            self.unfinished.append(entry)
+            self._post(source, item)
+        if self.up and not self._again:
+            for source in self._unsaid:
+                self._post_end(source)
+            self._unsaid = []
+
+    def lost(self) -> None:
+        """The reader died. Mend the book: what it finished is finished; of the rest, a lossless edge keeps all for the
+        successor, a live one gives it up."""
+        self.bereft = self.bereft or self.up
+        self.up = False
+        self.credit = 0
+        self._unsaid = list(self.ended)
+        self.unfinished.extend(self._again)
+        self._again = deque()
+        kept: deque[tuple[str, Item]] = deque()
+        for source, item in self.unfinished:
+            finished = item.n <= self.ledger.cells[self.books[source] + DONE_N]
+            if finished or self.edge.policy != "all":
+                self._free(item)
+            else:
+                kept.append((source, item))
+        self.unfinished = kept
+        for source, book in self.books.items():
+            mine = sum(1 for s, item in kept if s == source and not item.reason)
+            gone = self.ledger.in_flight(book) - mine
+            if gone > 0:
+                self.ledger.lost(book + LOST_BY_MAKER, "worker_died", gone)
+
+    @property
+    def settled(self) -> bool:
+        """True when nothing of this edge is under way."""
+        return not self.unfinished and not self._again
+
+
+class Hub:
+    """All outgoing links of a worker: one ROUTER."""
+
+    def __init__(self, context: zmq.Context[Any], endpoint: str, plan: Plan, ledger: Ledger, arena: Arena) -> None:
+        self.socket = context.socket(zmq.ROUTER)
+        self.socket.linger = 2000
+        self.socket.sndhwm = self.socket.rcvhwm = 0
+        self.socket.router_mandatory = True
+        self.socket.bind(endpoint)
+        self.arena = arena
+        self.ledger = ledger
+        self._sources = plan.sources
+        self._numbers = {source: i for i, source in enumerate(plan.sources)}
+        self.outlets: dict[int, LinkOutlet] = {}
+        self._readers: dict[str, bytes] = {}
+
+    def add(self, edge: EdgePlan, reader: str) -> LinkOutlet:
+        outlet = self.outlets[edge.index] = LinkOutlet(edge, self.ledger, self, reader, self._numbers)
+        return outlet
+
+    def post(self, reader: str, parts: list[bytes]) -> None:
+        try:
+            self.socket.send_multipart([self._readers[reader], *parts], zmq.NOBLOCK, copy=True)
+        except zmq.ZMQError:
+            pass  # it has just died: the supervisor will say so, and everything unfinished is sent to its successor
+
+    def receive(self) -> bool:
+        """Handle all that has come back; True if there was anything."""
+        any_ = False
+        while True:
+            try:
+                identity, *parts = self.socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return any_
+            any_ = True
+            if parts[0] == _HELLO:
+                self._hello(identity)
+            elif identity in self._readers.values():
+                for kind, edge, source, n in _BACK.iter_unpack(parts[0]):
+                    outlet = self.outlets[edge]
+                    outlet.credited() if kind == _CREDIT else outlet.released(self._sources[source], n)
+
+    def _hello(self, identity: bytes) -> None:
+        reader = identity.decode().rpartition("/")[0]
+        if reader in self._readers:
+            self._forget(reader)
+        self._readers[reader] = identity
+        for outlet in self.outlets.values():
+            if outlet.reader == reader:
+                outlet.hello()
+
+    def closed(self, reader: str, generation: int) -> None:
+        """A reader's process is dead, unless its successor has already said hello."""
+        if self._readers.get(reader) == f"{reader}/{generation}".encode():
+            self._forget(reader)
+
+    def _forget(self, reader: str) -> None:
+        del self._readers[reader]
+        for outlet in self.outlets.values():
+            if outlet.reader == reader:
+                outlet.lost()
+
+    @property
+    def settled(self) -> bool:
+        return all(outlet.settled for outlet in self.outlets.values())
+
+    def prepare(self, node: Any, name: str, value: Any) -> Any:
+        """Put a plane that leaves this process into the arena, once, whoever reads it."""
+        edges = [o for o in node.outlets if o.edge.value == name and isinstance(o, LinkOutlet)]
+        if not isinstance(value, np.ndarray) or not edges:
+            return read_only(value), None
+        placed = self.arena.place(node.plan.name, name, value)
+        if placed is None:
+            return Drop("oversize")
+        slot, copies = placed
+        if copies:
+            size, dtype = value.nbytes, value.dtype
+            value = slot.base[:size].view(dtype).reshape(value.shape)
+            for outlet in edges:
+                self.ledger.add(next(iter(outlet.books.values())) + COPIED)
+        return read_only(value), slot
+
+
+class Inlet:
+    """One incoming link: a DEALER to one generation of a maker's worker."""
+
+    def __init__(self, context: zmq.Context[Any], me: str, lanes: dict[tuple[int, str], Lane], plan: Plan) -> None:
+        self._context = context
+        self._identity = me.encode()
+        self._lanes = lanes
+        self._policy = {edge.index: edge.policy for edge in plan.edges}
+        self._sources = plan.sources
+        self._back: list[bytes] = []
+        self._view: View | None = None
+        self.socket: Any = None
+
+    def connect(self, endpoint: str, fd: int) -> None:
+        """Meet the maker's worker, or its successor: another arena, another socket."""
+        self.close()
+        self._view = View(fd)
+        self._back = []
+        self.socket = self._context.socket(zmq.DEALER)
+        self.socket.identity = self._identity
+        self.socket.linger = 2000
+        self.socket.sndhwm = self.socket.rcvhwm = 0
+        self.socket.reconnect_ivl = 20
+        self.socket.connect(endpoint)
+        self.socket.send(_HELLO)
+        for lane in self._lanes.values():
+            lane.settled = -1
+
+    def receive(self) -> bool:
+        """Put all that has come into the lanes; True if there was anything."""
+        any_ = False
+        while self.socket is not None:
+            try:
+                parts = self.socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            any_ = True
+            self._took(*parts)
+        return any_
+
+    def _took(self, head: bytes, body: bytes = b"") -> None:
+        kind, reason, edge, number, n, time, born, offset, dtype, rank, *shape = _HEADER.unpack(head)
+        lane = self._lanes[edge, self._sources[number]]
+        if kind == _END:
+            lane.ended = True
+            return
+        item = Item(n, time, born)
+        if kind == _LOST:
+            item.reason = REASONS[reason]
+        elif kind == _PLANE:
+            assert self._view is not None
+            item.value = self._view.at(offset, tuple(shape[:rank]), _DTYPES[dtype])
+            item.lent = True
+        else:
+            item.value = msgspec.msgpack.decode(body)
+        socket = self.socket
+        item.credit = lambda: self._say(socket, _CREDIT, edge, number, n)
+        item.release = lambda: self._say(socket, _RELEASE, edge, number, n)
+        lane.push(item)
+
+    def _say(self, socket: Any, kind: int, edge: int, number: int, n: int) -> None:
+        """Note a credit or release; one for a generation that is gone is of no use to anybody."""
+        if socket is self.socket:
+            self._back.append(_BACK.pack(kind, edge, number, n))
+
+    def flush(self) -> None:
+        """Send the noted credits and releases in one message."""
+        if self._back and self.socket is not None:
+            self.socket.send(b"".join(self._back))
+            self._back = []
+
+    def closed(self) -> None:
+        """The maker's worker is dead: take what still arrived, then settle what did not."""
+        self.receive()
+        self.close()
+        for edge in {edge for edge, _ in self._lanes}:
+            lanes = {(str(e), source): lane for (e, source), lane in self._lanes.items() if e == edge}
+            settle(lanes, self._policy[edge])
+
+    def close(self) -> None:
+        if self.socket is not None:
+            self.flush()
+            self.socket.close()
+            self.socket = None

@@ -1,0 +1,493 @@
+"""The supervisor: makes the memory, starts the workers, watches them, replaces the dead, ends the run.
+
+It touches no frame. What it must tell a worker goes over one socket each; what it must know of a dead one is in the ledger.
+"""
+
+from __future__ import annotations
+
+import collections
+import logging
+import mmap
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from edge.core import spawn
+from edge.core.arena import allocate
+from edge.core.errors import EdgeError, SourceError, StageError
+from edge.core.ledger import (
+    AT_N,
+    AT_SINCE_NS,
+    AT_SOURCE,
+    AT_STAGE,
+    BEAT_NS,
+    CAPTURED,
+    DONE_N,
+    GOT_N,
+    LOST_BY_SUPERVISOR,
+    Ledger,
+)
+from edge.core.memory import Memory, slots_of
+from edge.core.plan import EdgePlan, Plan, WorkerPlan
+from edge.core.report import report
+from edge.core.rundir import RunDir
+from edge.core.worker import CRASHED, LARGEST, Order
+
+log = logging.getLogger("edge")
+
+DRAIN, CLOSE = 6.0, 1.5
+"""Seconds from a stop to the end: to finish what was admitted, then to close files; whoever is left is killed."""
+
+OPENING = 120.0
+"""Seconds for the workers to open their stages."""
+
+SETTLING = 2.0
+"""Seconds that a successor waits for the others to settle with the dead."""
+
+TURN = 0.1
+
+
+class Handle:
+    """One worker as the supervisor sees it, across its generations."""
+
+    def __init__(self, plan: WorkerPlan, memory_fd: int) -> None:
+        self.plan = plan
+        self.memory_fd = memory_fd
+        self.arena_fd = -1
+        self.generation = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self.control: socket.socket | None = None
+        self.opened = False
+        self.ended = False
+        self.restart_at = 0.0
+        self.waits_for: set[str] = set()
+        self.deaths: collections.deque[float] = collections.deque()
+        self.restarts = 0
+        self.peak_rss = 0
+        self.cpu = 0.0
+        self.last_words = ""
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None
+
+    def tell(self, what: str, fds: Iterable[int] = (), **more: Any) -> None:
+        if self.control is not None:
+            try:
+                socket.send_fds(self.control, [msgspec.msgpack.encode({"do": what, **more})], list(fds))
+            except OSError:
+                pass  # it died this moment; its exit is noticed next
+
+
+class Run:
+    """One run of a plan. `most`: frames to capture per source, 0 for all. `seconds`: run so long, 0 for ever.
+    `watch(run)` is called several times a second; `places`, stage → where to look, is filled as workers open."""
+
+    def __init__(self, plan: Plan, folder: str = "", most: int = 0, seconds: float = 0.0, **more: Any) -> None:
+        self.plan = plan
+        self.most = most
+        self.seconds = seconds
+        self.watch: Callable[[Run], None] = more.get("watch", lambda run: None)
+        self.strict: bool = more.get("strict", False)
+        self.places: dict[str, str] = {}
+        self.began = time.monotonic()
+        self.code = 0
+        self.reason = "end_of_stream"
+        self.errors: list[str] = []
+        self._kills: collections.Counter[tuple[str, str, int]] = collections.Counter()
+        self._signals = 0
+        self._stopping = 0.0
+        self._closing = False
+        self._going = 0.0
+        self._folder = RunDir(folder, plan.name)
+        self._selector = selectors.DefaultSelector()
+        try:
+            self._memory()
+        except BaseException:
+            self._folder.close()
+            raise
+
+    def _memory(self) -> None:
+        """Everything that outlives a worker: the ledger, and what each keeps."""
+        size = Ledger(self.plan).bytes
+        self._ledger_fd = allocate("ledger", size)
+        self._ledger_map = mmap.mmap(self._ledger_fd, 0)
+        self.ledger = Ledger(self.plan, self._ledger_map)
+        self.ledger.begin()
+        self.workers: dict[str, Handle] = {}
+        for worker in self.plan.workers:
+            keeps = Memory(slots_of(self.plan, worker), None).bytes
+            self.workers[worker.name] = Handle(worker, allocate(f"memory {worker.name}", keeps))
+
+    # -- the run ----------------------------------------------------------------------------------------------------------------
+
+    def run(self) -> dict[str, Any]:
+        """Run to the end and return the report. What fails is in it, and in `errors`."""
+        before = {sig: signal.signal(sig, self._signal) for sig in (signal.SIGINT, signal.SIGTERM)}
+        wakes, waker = socket.socketpair()
+        waker.setblocking(False)
+        signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+        self._selector.register(wakes, selectors.EVENT_READ, None)
+        try:
+            self._start_all()
+            while any(not handle.ended for handle in self.workers.values()) and self._signals < 2:
+                self._turn()
+        except EdgeError as error:
+            self.fail(str(error), error.code)
+        finally:
+            self._kill_all()
+            signal.set_wakeup_fd(-1)
+            for sig, handler in before.items():
+                signal.signal(sig, handler)
+            wakes.close()
+            waker.close()
+        self._verdict()
+        result = report(self.plan, self.ledger, self.began, self.code, self.reason, self._worker_rows())
+        self._free()
+        return result
+
+    def fail(self, error: str, code: int) -> None:
+        """Note why the run fails; the first reason gives the exit code."""
+        if error not in self.errors:
+            self.errors.append(error)
+        self.code = self.code or code
+        self.reason = self.errors[0]
+
+    def drain(self, reason: str) -> None:
+        """Capture no more; what was admitted is finished."""
+        if not self._stopping:
+            self._stopping = time.monotonic()
+            self.reason = reason
+            for handle in self.workers.values():
+                handle.tell("drain")
+
+    def _signal(self, number: int, _frame: Any) -> None:
+        self._signals += 1
+        if self._signals == 1:
+            self.drain("interrupted" if number == signal.SIGINT else "terminated")
+        else:
+            self.code, self.reason = 130, "interrupted twice"
+
+    def _start_all(self) -> None:
+        for handle in self.workers.values():
+            handle.arena_fd = allocate(f"arena {handle.plan.name}", handle.plan.arena_bytes)
+        for handle in self.workers.values():
+            self._spawn(handle)
+        for handle in self.workers.values():
+            self._introduce_makers(handle)
+
+    def _turn(self) -> None:
+        for key, _ in self._selector.select(TURN):
+            if key.data is None:
+                key.fileobj.recv(4096)  # type: ignore[union-attr]
+            else:
+                self._hear(key.data)
+        for handle in self.workers.values():
+            if handle.alive:
+                self._reap(handle)
+                self._check_progress(handle)
+            elif not handle.ended and self._may_restart(handle):
+                self._restart(handle)
+        self._check_time()
+        self.watch(self)
+
+    def _check_time(self) -> None:
+        now = time.monotonic()
+        if self.seconds and self._going and now - self._going > self.seconds:
+            self.drain("seconds")
+        if self._stopping and now - self._stopping > DRAIN and not self._closing:
+            self._closing = True
+            for handle in self.workers.values():
+                handle.tell("stop")
+        if self._stopping and now - self._stopping > DRAIN + CLOSE:
+            late = [name for name, handle in self.workers.items() if not handle.ended]
+            for name in late:
+                self._end(self.workers[name])
+            self.fail(f"killed: {', '.join(late)} did not stop within {DRAIN + CLOSE} s", 1)
+        if not self._going and now - self.began > OPENING:
+            late = [name for name, handle in self.workers.items() if not handle.opened]
+            raise SourceError(f"{', '.join(late)} did not open within {OPENING:.0f} s")
+
+    # -- processes --------------------------------------------------------------------------------------------------------------
+
+    def _spawn(self, handle: Handle) -> None:
+        handle.generation += 1
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        order = Order(
+            plan=self.plan.to_dict(),
+            worker=handle.plan.name,
+            generation=handle.generation,
+            folder=str(self._folder.path),
+            first=self._first(handle),
+            most=self.most,
+            poisoned=[key for key, count in self._kills.items() if count > 1],
+            began=self.began,
+        )
+        order_fd = os.memfd_create("order", os.MFD_CLOEXEC)
+        os.write(order_fd, msgspec.msgpack.encode(order))
+        os.lseek(order_fd, 0, os.SEEK_SET)
+        fds = [order_fd, theirs.fileno(), self._ledger_fd, handle.memory_fd, handle.arena_fd]
+        command = [*spawn.command("edge.core.worker"), *map(str, fds)]
+        handle.process = subprocess.Popen(command, pass_fds=fds, stdin=subprocess.DEVNULL, start_new_session=True)
+        os.close(order_fd)
+        theirs.close()
+        handle.control, handle.opened = mine, False
+        self._selector.register(mine, selectors.EVENT_READ, handle)
+
+    def _first(self, handle: Handle) -> dict[str, int]:
+        """Where each source of a worker begins: at 0, or where its predecessor's frames stopped arriving."""
+        return {name: self._resume(handle, name) for name in handle.plan.stages if self.plan.stage(name).is_source}
+
+    def _resume(self, handle: Handle, source: str) -> int:
+        cells = self.ledger.cells
+        captured = cells[self.ledger.row("source", source) + CAPTURED]
+        if self.plan.stage(source).live:
+            return int(captured)
+        arrived = []
+        for edge in self.plan.edges:
+            whole = edge.every == 1 and not edge.side and not edge.previous and source in edge.sources
+            if whole and edge.maker in handle.plan.stages:
+                book = self.ledger.row("edge", edge.index, source)
+                if edge.kind != "call":
+                    arrived.append(cells[book + GOT_N])
+                elif self.plan.stage(edge.reader).is_sink:
+                    arrived.append(cells[book + DONE_N])
+        return int(min(arrived) + 1) if arrived else int(captured)
+
+    def _neighbours(self, handle: Handle) -> set[str]:
+        """Workers that share an edge with this one."""
+        home = {stage.name: stage.worker for stage in self.plan.stages}
+        pairs = {(home[edge.maker], home[edge.reader]) for edge in self.plan.edges if edge.kind != "call"}
+        me = handle.plan.name
+        return {b if a == me else a for a, b in pairs if me in (a, b)}
+
+    def _readers(self, handle: Handle) -> set[str]:
+        return {self.plan.stage(edge.reader).worker for edge in self._crossing() if edge.maker in handle.plan.stages}
+
+    def _crossing(self) -> list[EdgePlan]:
+        return [edge for edge in self.plan.edges if edge.kind != "call" and not edge.previous]
+
+    def _introduce_makers(self, handle: Handle) -> None:
+        """Tell a worker of all that it reads from."""
+        for edge_maker in {self.plan.stage(e.maker).worker for e in self._crossing() if e.reader in handle.plan.stages}:
+            maker = self.workers[edge_maker]
+            if maker.generation:
+                handle.tell("peer", [maker.arena_fd], worker=edge_maker, generation=maker.generation)
+
+    def _reap(self, handle: Handle) -> None:
+        assert handle.process is not None
+        pid, status, usage = os.wait4(handle.process.pid, os.WNOHANG)
+        if not pid:
+            return
+        code = handle.process.returncode = os.waitstatus_to_exitcode(status)
+        handle.peak_rss = max(handle.peak_rss, usage.ru_maxrss * 1024)
+        handle.cpu += usage.ru_utime + usage.ru_stime
+        while handle.control is not None and self._hear(handle):
+            pass
+        handle.process = None
+        if code == 0 or self._closing:
+            self._end(handle)
+        elif code == CRASHED or code < 0:
+            self._died(handle, code)
+        else:
+            self._end(handle)
+            if not self.errors:
+                self.fail(f"worker '{handle.plan.name}' ended with code {code}: see its output above", 1)
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """The run has failed: everybody closes what is open and goes."""
+        if not self._stopping:
+            self._stopping = time.monotonic() - DRAIN
+
+    def _died(self, handle: Handle, code: int) -> None:
+        now = time.monotonic()
+        how = handle.last_words or (f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}")
+        handle.last_words = ""
+        self._blame(handle)
+        self._disconnect(handle)
+        if not handle.opened and handle.generation == 1:
+            self._end(handle)
+            self.fail(f"worker '{handle.plan.name}' did not open: {how}", StageError.code)
+            return self._give_up()
+        handle.deaths.append(now)
+        while handle.deaths and now - handle.deaths[0] > self.plan.restart["within"]:
+            handle.deaths.popleft()
+        if len(handle.deaths) > self.plan.restart["most"]:
+            self._end(handle)
+            most, within = int(self.plan.restart["most"]), self.plan.restart["within"]
+            self.fail(f"worker '{handle.plan.name}' died more than {most} times in {within:g} s; last: {how}", StageError.code)
+            return self._give_up()
+        wait = 0.2 * 2 ** (len(handle.deaths) - 1)
+        log.warning("worker '%s' died (%s); another starts in %.1f s", handle.plan.name, how, wait)
+        handle.restart_at = now + wait
+        handle.waits_for = {name for name in self._neighbours(handle) if self.workers[name].alive}
+        for name in self._neighbours(handle):
+            self._settle_between(handle, self.workers[name])
+            self.workers[name].tell("closed", worker=handle.plan.name, generation=handle.generation)
+
+    def _blame(self, handle: Handle) -> None:
+        """Remember the frame that a process died on: one that kills twice is kept from the next."""
+        row, cells = self.ledger.row("worker", handle.plan.name), self.ledger.cells
+        if cells[row + AT_STAGE] >= 0:
+            stage = self.plan.stages[cells[row + AT_STAGE]].name
+            source = self.plan.sources[cells[row + AT_SOURCE]]
+            key = (stage, source, int(cells[row + AT_N]))
+            self._kills[key] += 1
+            if self._kills[key] == 2:
+                log.error("%s: frame %d of %s killed it twice; it is left out", *key[:1], key[2], source)
+            cells[row + AT_STAGE] = -1
+
+    def _settle_between(self, one: Handle, other: Handle) -> None:
+        """Both ends of an edge are dead: nobody else can mend its book."""
+        if other.alive:
+            return
+        stages = set(one.plan.stages) | set(other.plan.stages)
+        for edge in self._crossing():
+            if edge.maker in stages and edge.reader in stages:
+                for source in edge.sources:
+                    book = self.ledger.row("edge", edge.index, source)
+                    gone = self.ledger.in_flight(book)
+                    self.ledger.lost(book + LOST_BY_SUPERVISOR, "worker_died", max(0, gone))
+
+    def _may_restart(self, handle: Handle) -> bool:
+        now = time.monotonic()
+        if not handle.restart_at or now < handle.restart_at:
+            return False
+        handle.waits_for = {name for name in handle.waits_for if self.workers[name].alive}
+        return not handle.waits_for or now > handle.restart_at + SETTLING
+
+    def _restart(self, handle: Handle) -> None:
+        handle.restart_at = 0.0
+        handle.restarts += 1
+        os.close(handle.arena_fd)
+        handle.arena_fd = allocate(f"arena {handle.plan.name}", handle.plan.arena_bytes)
+        self._spawn(handle)
+        self._introduce_makers(handle)
+        for reader in self._readers(handle):
+            self.workers[reader].tell("peer", [handle.arena_fd], worker=handle.plan.name, generation=handle.generation)
+
+    def _check_progress(self, handle: Handle) -> None:
+        """A worker that is stopped, or hangs in one frame, is dead and does not know it."""
+        row, cells = self.ledger.row("worker", handle.plan.name), self.ledger.cells
+        if not handle.alive or not handle.opened or not self._going:
+            return
+        since = cells[row + AT_SINCE_NS] if cells[row + AT_STAGE] >= 0 else cells[row + BEAT_NS]
+        stalled = time.monotonic() - since / 1e9
+        if since and stalled > self.plan.restart["stall"]:
+            handle.last_words = f"no progress for {stalled:.0f} s"
+            assert handle.process is not None
+            handle.process.kill()
+
+    def _end(self, handle: Handle) -> None:
+        handle.ended = True
+        handle.restart_at = 0.0
+        self._disconnect(handle)
+        if handle.process is not None:
+            handle.process.kill()
+            self._collect(handle)
+
+    def _collect(self, handle: Handle) -> None:
+        assert handle.process is not None
+        _, status, usage = os.wait4(handle.process.pid, 0)
+        handle.process.returncode = os.waitstatus_to_exitcode(status)
+        handle.peak_rss = max(handle.peak_rss, usage.ru_maxrss * 1024)
+        handle.cpu += usage.ru_utime + usage.ru_stime
+        handle.process = None
+
+    def _disconnect(self, handle: Handle) -> None:
+        if handle.control is not None:
+            self._selector.unregister(handle.control)
+            handle.control.close()
+            handle.control = None
+
+    def _kill_all(self) -> None:
+        for handle in self.workers.values():
+            self._end(handle)
+
+    # -- what workers say ---------------------------------------------------------------------------------------------------------
+
+    def _hear(self, handle: Handle) -> bool:
+        """Handle one message; False when there is none."""
+        assert handle.control is not None
+        try:
+            data = handle.control.recv(LARGEST, socket.MSG_DONTWAIT)
+        except (BlockingIOError, ConnectionResetError):
+            return False
+        if not data:
+            return False
+        message = msgspec.msgpack.decode(data)
+        getattr(self, "_said_" + message.pop("say"))(handle, **message)
+        return True
+
+    def _said_open(self, handle: Handle, places: dict[str, str]) -> None:
+        handle.opened = True
+        self.places.update(places)
+        if self._going:
+            handle.tell("go")
+            if self._stopping:
+                handle.tell("drain")
+        elif all(other.opened for other in self.workers.values()):
+            self._going = time.monotonic()
+            for other in self.workers.values():
+                other.tell("go")
+
+    def _said_settled(self, handle: Handle, worker: str, generation: int) -> None:
+        if self.workers[worker].generation == generation:
+            self.workers[worker].waits_for.discard(handle.plan.name)
+
+    def _said_failed(self, handle: Handle, error: str, code: int) -> None:
+        self.fail(error, code)
+
+    def _said_broken(self, handle: Handle, error: str) -> None:
+        handle.last_words = error
+
+    def _said_problem(self, handle: Handle, error: str) -> None:
+        self.fail(error, SourceError.code)
+
+    def _said_source(self, handle: Handle, name: str, error: str, code: int) -> None:
+        self.plan.failed[name] = error
+
+    # -- the end ------------------------------------------------------------------------------------------------------------------
+
+    def _verdict(self) -> None:
+        """The exit code, where nothing failed so far: no camera left, or data that a strict run does not accept."""
+        if self.code:
+            return
+        failed = self.plan.failed
+        if failed and all(source in failed for source in self.plan.sources):
+            for error in failed.values():
+                self.fail(error, SourceError.code)
+        elif self.strict:
+            bad = [f"{name}: {error}" for name, error in failed.items()]
+            rows = report(self.plan, self.ledger, self.began, 0, "")["cameras"]
+            bad += [f"{name}: {row['dropped']['decode_error']} bad frames" for name, row in rows.items() if row["dropped"].get("decode_error")]
+            if bad:
+                self.code, self.reason = 7, "; ".join(bad)
+
+    def _worker_rows(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": name,
+                "stages": handle.plan.stages,
+                "restarts": handle.restarts,
+                "peak_rss_bytes": handle.peak_rss,
+                "cpu_seconds": round(handle.cpu, 3),
+            }
+            for name, handle in self.workers.items()
+        ]
+
+    def _free(self) -> None:
+        self._selector.close()
+        for handle in self.workers.values():
+            os.close(handle.memory_fd)
+            os.close(handle.arena_fd)
+        os.close(self._ledger_fd)
+        self._folder.close()

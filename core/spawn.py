@@ -1,0 +1,28 @@
+"""Starting our own processes: a fresh interpreter that finds this same `edge`, in a session of its own, dying with its parent."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+from edge.core.hooks import ROOT
+
+# `-c` puts the current folder first on the path, where a user's own core/ or numpy.py may lie: ours takes its place.
+_BOOT = "import sys; sys.path[0] = {root!r}; from edge.core import spawn; spawn.tie({parent}); from {module} import main; main()"
+_PR_SET_PDEATHSIG = 1
+
+
+def command(module: str) -> list[str]:
+    """The argument list of a process that runs `main()` of a module of ours. It sees no secret: what it needs comes later,
+    on a descriptor."""
+    root = ROOT.parent if (ROOT / "__init__.py").is_file() else ROOT
+    return [sys.executable, "-c", _BOOT.format(root=str(root), module=module, parent=os.getpid())]
+
+
+def tie(parent: int) -> None:
+    """Die when the parent dies, however it dies. The check closes the moment before the kernel was told."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
