@@ -1,4 +1,4 @@
-"""Contract: what a network's file cannot say about itself - colour, range, size, states, licence, which file is which."""
+"""Contract: what a network's file cannot say about itself: colour, range, size, states, licence, which file is which."""
 
 from __future__ import annotations
 
@@ -145,7 +145,13 @@ class Contract(msgspec.Struct, forbid_unknown_fields=True):
 
 def is_contract(path: Path) -> bool:
     """Whether this file is meant as a contract: the YAML beside a model may as well be the graph that uses it."""
-    return path.is_file() and not re.search(rb"^stages:", path.read_bytes()[:65536], re.MULTILINE)
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return not re.search(rb"^stages:", file.read(65536), re.MULTILINE)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _fraction(side: str, size: tuple[int, int]) -> int:

@@ -286,6 +286,8 @@ def _plain(value: Any) -> Any:
         return {"type": value.type.__name__, "shape": list(value.shape) if value.shape else None, "format": value.format}
     if isinstance(value, type):
         return value.__name__
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

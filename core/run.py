@@ -34,6 +34,7 @@ from edge.core.ledger import (
     LOST_BY_SUPERVISOR,
     Ledger,
 )
+from edge.core.local import judge
 from edge.core.memory import Memory, slots_of
 from edge.core.plan import EdgePlan, Plan, WorkerPlan
 from edge.core.report import report
@@ -148,7 +149,7 @@ class Run:
                 signal.signal(sig, handler)
             wakes.close()
             waker.close()
-        self._verdict()
+        judge(self)
         result = report(self.plan, self.ledger, self.began, self.code, self.reason, self._worker_rows())
         self._free()
         return result
@@ -456,21 +457,6 @@ class Run:
         self.plan.failed[name] = error
 
     # -- the end ------------------------------------------------------------------------------------------------------------------
-
-    def _verdict(self) -> None:
-        """The exit code, where nothing failed so far: no camera left, or data that a strict run does not accept."""
-        if self.code:
-            return
-        failed = self.plan.failed
-        if failed and all(source in failed for source in self.plan.sources):
-            for error in failed.values():
-                self.fail(error, SourceError.code)
-        elif self.strict:
-            bad = [f"{name}: {error}" for name, error in failed.items()]
-            rows = report(self.plan, self.ledger, self.began, 0, "")["cameras"]
-            bad += [f"{name}: {row['dropped']['decode_error']} bad frames" for name, row in rows.items() if row["dropped"].get("decode_error")]
-            if bad:
-                self.code, self.reason = 7, "; ".join(bad)
 
     def _worker_rows(self) -> list[dict[str, Any]]:
         return [
