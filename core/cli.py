@@ -28,7 +28,9 @@ class Verbs(click.Group):
 
 
 _GRAPH = click.argument("graph", type=click.Path(path_type=pathlib.Path))
-_SET = click.option("--set", "sets", multiple=True, metavar="STAGE.OPTION=VALUE", help="Change an option of a stage. Repeatable.")
+_SET = click.option(
+    "--set", "sets", multiple=True, metavar="STAGE.OPTION=VALUE", help="Change an option of a stage. Repeatable."
+)
 _DEVICE = click.option("--device", default="", metavar="NAME", help="Run the networks there ('edge devices' lists them).")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 _WORKERS = click.option(
@@ -177,7 +179,9 @@ def devices(as_json: bool) -> None:
         return
     for row in rows:
         fallback = f" (falls back to {row['fallback']})" if not row["works"] and row["fallback"] != "none" else ""
-        click.echo(f"{row['name']:<12} {'PASS' if row['works'] else 'FAIL'}  {row['reason']}{fallback}\n{'':<18} {row['title']}")
+        click.echo(
+            f"{row['name']:<12} {'PASS' if row['works'] else 'FAIL'}  {row['reason']}{fallback}\n{'':<18} {row['title']}"
+        )
 
 
 @edge.group()

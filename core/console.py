@@ -106,7 +106,9 @@ def _table(report: dict[str, Any]) -> Table:
     table.add_section()
     for name, row in report["sinks"].items():
         age = row["age_seconds"]
-        table.add_row(name, "sink", "", str(row["frames"]), f"{row['fps']:.1f} fps", f"age {_ms(age['p50'])}, p99 {_ms(age['p99'])}")
+        table.add_row(
+            name, "sink", "", str(row["frames"]), f"{row['fps']:.1f} fps", f"age {_ms(age['p50'])}, p99 {_ms(age['p99'])}"
+        )
     return table
 
 

@@ -109,7 +109,9 @@ def _always() -> bool:
 class Engine:
     """The stages of one worker. `step` does the next piece of work, if there is any."""
 
-    def __init__(self, plan: Plan, names: List[str], stages: Dict[str, Stage], ledger: Ledger, memory: Any, **more: Any) -> None:
+    def __init__(
+        self, plan: Plan, names: List[str], stages: Dict[str, Stage], ledger: Ledger, memory: Any, **more: Any
+    ) -> None:
         self.plan = plan
         self.ledger = ledger
         self.memory = memory

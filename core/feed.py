@@ -41,7 +41,9 @@ class Feed:
     """Runs `source.frames()`. `first`: the number of the first frame wanted; a file decodes what is before it and drops it.
     `most`: frames to capture, 0 for all. `wake` is called from the thread whenever there is news."""
 
-    def __init__(self, name: str, source: Source, ledger: Ledger, wake: Callable[[], None], first: int = 0, most: int = 0) -> None:
+    def __init__(
+        self, name: str, source: Source, ledger: Ledger, wake: Callable[[], None], first: int = 0, most: int = 0
+    ) -> None:
         self.name = name
         self.source = source
         self.live = source.live

@@ -244,7 +244,9 @@ class Graph:
             return hooks.stage_class(self._meant(use), reads)
         except KeyError:
             known = [*hooks.known(), *DEVICE_WORDS]
-            self.problem(place, f"stage '{name}' uses '{use}', which no plugin provides{nearest(use, known)} See 'edge plugins'")
+            self.problem(
+                place, f"stage '{name}' uses '{use}', which no plugin provides{nearest(use, known)} See 'edge plugins'"
+            )
         except EdgeError as error:
             self.problem(place, f"stage '{name}': {error}")
         return None
@@ -306,13 +308,17 @@ class Graph:
     def _each(self, stage: Written, each: Any, common: dict[str, Any]) -> None:
         place = (*stage.place, "each")
         if not stage.is_source:
-            self.problem(place, f"stage '{stage.name}': 'each' makes cameras; write 'per: source' for one {stage.use} per camera")
+            self.problem(
+                place, f"stage '{stage.name}': 'each' makes cameras; write 'per: source' for one {stage.use} per camera"
+            )
         if not isinstance(each, dict) or not each:
             return self.problem(place, f"stage '{stage.name}': each: a map camera: {{options}}, got {each!r}")
         stage.instances = {}
         for suffix, own in each.items():
             if not NAME.match(str(suffix)) or not isinstance(own, (dict, type(None))):
-                self.problem((*place, suffix), f"stage '{stage.name}': each: expected name: {{options}}, got {suffix!r}: {own!r}")
+                self.problem(
+                    (*place, suffix), f"stage '{stage.name}': each: expected name: {{options}}, got {suffix!r}: {own!r}"
+                )
                 continue
             stage.instances[str(suffix)] = self._options(stage, {**common, **(own or {})}, (*place, suffix))
 

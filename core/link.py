@@ -7,6 +7,7 @@ header says where. Queues are bounded by credits, never by a high-water mark, wh
 from __future__ import annotations
 
 import struct
+import time
 from collections import deque
 from typing import Any
 
@@ -18,7 +19,7 @@ from edge.core.arena import Arena, View
 from edge.core.engine import read_only
 from edge.core.flow import Item, Lane, Outlet, settle
 from edge.core.frame import REASONS, Drop
-from edge.core.ledger import COPIED, DONE_N, LOST_BY_MAKER, Ledger
+from edge.core.ledger import COPIED, DONE_N, LOST_BY_MAKER, SENT_N, Ledger
 from edge.core.plan import EdgePlan, Plan
 
 # kind, reason, edge, source, n, time, born, offset, dtype, rank, shape
@@ -114,7 +115,19 @@ class LinkOutlet(Outlet):
         self.up, self.bereft = True, False
         self.credit = self.edge.window
         self._again, self.unfinished = self.unfinished, deque()
+        if self.edge.policy == "live":
+            self._tell_of_the_lost()
         self._resume()
+
+    def _tell_of_the_lost(self) -> None:
+        """Frames that nobody took while the reader was dead are settled by one tombstone per camera, the newest: it passes
+        through the successor to all who wait for these frames further on."""
+        for source, book in self.books.items():
+            n = int(self.ledger.cells[book + SENT_N])
+            if n > self.ledger.cells[book + DONE_N]:
+                now = time.monotonic()
+                self.credit -= 1
+                self._post(source, Item(n, now, now, reason="worker_died"))
 
     def _resume(self) -> None:
         """Resend what a dead reader left, as credits come; then what ended."""

@@ -128,6 +128,10 @@ def judge(run: Any) -> None:
     elif run.strict:
         bad = ["{}: {}".format(name, error) for name, error in failed.items()]
         rows = report(run.plan, run.ledger, run.began, 0, "")["cameras"]
-        bad += ["{}: {} bad frames".format(n, r["dropped"]["decode_error"]) for n, r in rows.items() if "decode_error" in r["dropped"]]
+        bad += [
+            "{}: {} bad frames".format(n, r["dropped"]["decode_error"])
+            for n, r in rows.items()
+            if "decode_error" in r["dropped"]
+        ]
         if bad:
             run.code, run.reason = 7, "; ".join(bad)

@@ -17,7 +17,9 @@ FACTS = {"float": float, "int": int, "str": str, "bool": bool, "list": list, "di
 class Port:
     """A parameter of `process`. `makers`: source → the stage that feeds it; empty where an optional port is unwired."""
 
-    def __init__(self, name: str, value: str, type: Any, optional: bool = False, makers: Optional[Dict[str, str]] = None) -> None:
+    def __init__(
+        self, name: str, value: str, type: Any, optional: bool = False, makers: Optional[Dict[str, str]] = None
+    ) -> None:
         self.name = name
         self.value = value
         self.type = type

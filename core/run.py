@@ -431,14 +431,13 @@ class Run:
     def _said_open(self, handle: Handle, places: dict[str, str]) -> None:
         handle.opened = True
         self.places.update(places)
-        if self._going:
-            handle.tell("go")
-            if self._stopping:
-                handle.tell("drain")
-        elif all(other.opened for other in self.workers.values()):
-            self._going = time.monotonic()
-            for other in self.workers.values():
+        ready = [handle] if self._going else list(self.workers.values())
+        if all(other.opened for other in ready):
+            self._going = self._going or time.monotonic()
+            for other in ready:
                 other.tell("go")
+                if self._stopping:
+                    other.tell("drain")
 
     def _said_settled(self, handle: Handle, worker: str, generation: int) -> None:
         if self.workers[worker].generation == generation:

@@ -35,7 +35,9 @@ class RunDir:
         if not _held(self._lock):
             holder = os.pread(self._lock, 20, 0).decode() or "?"
             os.close(self._lock)
-            raise BusyError(f"run directory {self.path} is in use by process {holder}: stop that run, or give another --run-dir")
+            raise BusyError(
+                f"run directory {self.path} is in use by process {holder}: stop that run, or give another --run-dir"
+            )
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, str(os.getpid()).encode(), 0)
         self._sweep()

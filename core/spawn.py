@@ -10,7 +10,9 @@ import sys
 from edge.core.hooks import ROOT
 
 # `-c` puts the current folder first on the path, where a user's own core/ or numpy.py may lie: ours takes its place.
-_BOOT = "import sys; sys.path[0] = {root!r}; from edge.core import spawn; spawn.tie({parent}); from {module} import main; main()"
+_BOOT = (
+    "import sys; sys.path[0] = {root!r}; from edge.core import spawn; spawn.tie({parent}); from {module} import main; main()"
+)
 _PR_SET_PDEATHSIG = 1
 
 

@@ -196,7 +196,9 @@ class Wiring:
     def _source(self, stage: Written, suffix: str, look: probe.Look) -> None:
         name = stage.full(suffix)
         made = stage.make(suffix)
-        makes = look.makes or {key: Spec(kind, (480, 640, 3)[: 2 + (key == "image")], "bgr") for key, kind in made.makes.items()}
+        makes = look.makes or {
+            key: Spec(kind, (480, 640, 3)[: 2 + (key == "image")], "bgr") for key, kind in made.makes.items()
+        }
         plan = self._new(stage, name, [name], made, makes)
         plan.is_source, plan.reads, plan.live = True, False, look.live
         plan.options = stage.instances[suffix]
@@ -318,7 +320,9 @@ class Wiring:
         planes = isinstance(want, type) and issubclass(want, Plane)
         if planes and made is not want and not (isinstance(made, type) and issubclass(made, want)):
             names = getattr(made, "__name__", made), want.__name__
-            text = f"stage '{stage.name}': port '{port.name}' takes {names[1]}, but '{maker.name}' makes {names[0]} as '{value}'"
+            text = (
+                f"stage '{stage.name}': port '{port.name}' takes {names[1]}, but '{maker.name}' makes {names[0]} as '{value}'"
+            )
             self.graph.problem((*stage.place, "from"), text)
 
     def _edges(self, stage: Written, name: str, port: Port) -> list[EdgePlan]:
@@ -357,7 +361,9 @@ class Wiring:
             self.graph.problem(stage.place, f"stage '{stage.name}': {error}", error.code)
         except Exception as error:  # a plugin's code: its own words are the best report
             if not self.graph.problems:
-                self.graph.problem(stage.place, f"stage '{stage.name}': {stage.use}.spec failed: {type(error).__name__}: {error}")
+                self.graph.problem(
+                    stage.place, f"stage '{stage.name}': {stage.use}.spec failed: {type(error).__name__}: {error}"
+                )
         return {name: Spec(kind, (1, 1, 3)) for name, kind in made.makes.items()}
 
     def _thin(self, stage: Written, plan: StagePlan, edges: list[EdgePlan]) -> None:
@@ -404,13 +410,9 @@ class Wiring:
                 plan.inputs[port.name] = spec
 
 
-def compile_graph(
-    path: pathlib.Path, sets: tuple[str, ...] = (), device: str = "", workers: str = "auto", **more: Any
-) -> Plan:
+def compile_graph(path: pathlib.Path, sets: tuple[str, ...] = (), device: str = "", workers: str = "auto", **more: Any) -> Plan:
     """The plan of a graph file, placed. `finite=True`: the run will end by itself, so displays are recorded too.
     `tolerant=True`: a source that is not here gets a usual size instead of being left out (to check a graph anywhere)."""
     plan = Wiring(Graph.read(path, sets, device), **more).run()
     place(plan, workers)
     return plan
-
-

@@ -5,6 +5,7 @@ The supervisor started it and speaks to it on one socket; everything else it nee
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import mmap
 import os
@@ -270,6 +271,7 @@ def main() -> None:
     logging.basicConfig(level=os.environ.get("EDGE_LOG", "INFO"), format="%(message)s", stream=sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    faulthandler.register(signal.SIGUSR1)  # kill -USR1 shows where every thread of a worker is
     import cv2
 
     cv2.setNumThreads(1)  # the graph is parallel already; more threads would fight over the same cores

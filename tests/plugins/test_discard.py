@@ -1,0 +1,18 @@
+"""The sink that does nothing."""
+
+import inspect
+
+import numpy as np
+from edge.plugins.discard import Discard
+
+from edge import Context, Image
+
+
+def test_takes_pictures_and_makes_nothing():
+    stage = Discard()
+    stage.open(Context())
+    assert stage.process(image=np.zeros((2, 2, 3), np.uint8)) is None
+    assert stage.makes == {} and stage.where() == ""
+    ports = inspect.signature(Discard.process, eval_str=True).parameters
+    assert ports["image"].annotation is Image
+    stage.close()
