@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from edge import __version__
 from edge.core.errors import EdgeError, SourceError, UsageError
 from edge.core.options import nearest
 
@@ -39,7 +40,7 @@ _WORKERS = click.option(
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="edgeflow", prog_name="edge")
+@click.version_option(__version__, prog_name="edge")
 @click.option("-v", "--verbose", is_flag=True, help="Show more of what goes on.")
 def edge(verbose: bool) -> None:
     """Run a video graph:  edge graphs/hilens_hdmi.yaml

@@ -35,6 +35,6 @@ class CutDetector:
             return "start"
         if shape != image.shape:
             return "size"
-        if time - before > self.gap:
+        if not 0 <= time - before <= self.gap:
             return "gap"
         return "cut" if float(np.abs(thumb - last).mean()) > self.threshold else ""

@@ -38,7 +38,7 @@ class Captured:
 
 
 class Feed:
-    """Runs `source.frames()`. `first`: the number of the first frame wanted; a file decodes what is before it and drops it.
+    """Runs `source.capture()`. `first`: the number of the first frame wanted; a file decodes what is before it and drops it.
     `most`: frames to capture, 0 for all. `wake` is called from the thread whenever there is news."""
 
     def __init__(
@@ -131,7 +131,7 @@ class Feed:
                 self._changed.wait_for(lambda: self._stop, wait * random.uniform(0.7, 1.0))
 
     def _capture(self) -> None:
-        frames: Iterator[Any] = iter(self.source.frames())
+        frames: Iterator[Any] = iter(self.source.capture())
         try:
             while not self._stop and not (self._most and self._n >= self._most):
                 began = time.monotonic()

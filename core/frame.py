@@ -130,7 +130,7 @@ class Frame:
 
 
 class Drop(Exception):
-    """Raise it from `process` (or yield it from a source's `frames`) to lose this frame for one of REASONS."""
+    """Raise it from `process` (or yield it from a source's `capture`) to lose this frame for one of REASONS."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         if reason not in REASONS:

@@ -12,7 +12,7 @@ import importlib.metadata
 import pathlib
 import pkgutil
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 try:
     import pluggy
@@ -21,16 +21,19 @@ except ImportError:  # the HiLens Kit has no pluggy; there the plan names its st
 
 from edge.core.errors import EdgeError
 
+Hook = TypeVar("Hook", bound=Callable[..., Any])
+
 GROUP = "edge"
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-def _unmarked(function: Any = None, **_: Any) -> Any:
-    return function if function is not None else _unmarked
+def _unmarked(function: Hook) -> Hook:
+    return function
 
 
-hookimpl: Any = pluggy.HookimplMarker(GROUP) if pluggy else _unmarked
-hookspec: Any = pluggy.HookspecMarker(GROUP) if pluggy else _unmarked
+# Typed as plain decorators, so that a plugin checked by mypy --strict keeps the types of what it marks.
+hookimpl: Callable[[Hook], Hook] = pluggy.HookimplMarker(GROUP) if pluggy else _unmarked
+hookspec: Callable[[Hook], Hook] = pluggy.HookspecMarker(GROUP) if pluggy else _unmarked
 
 
 class Hooks:

@@ -186,6 +186,6 @@ class Source(Stage):
         """True where a frame not taken in time is replaced by a newer one; False where every frame counts (files)."""
         return False
 
-    def frames(self) -> Iterator[Any]:
+    def capture(self) -> Iterator[Any]:
         """Yield an array (for the one value of `makes`), a dict of values, or a `Drop` for a frame that cannot be had."""
-        raise NotImplementedError(f"{type(self).__name__} needs a generator frames(self)")  # the contract, not a stub
+        raise NotImplementedError(f"{type(self).__name__} needs a generator capture(self)")  # the contract, not a stub

@@ -38,7 +38,7 @@ class Camera(Source):
 
     renders = ("image",)
     log = logging.getLogger("edge")
-    capture: ClassVar[Callable[..., Any]] = staticmethod(cv2.VideoCapture)
+    driver: ClassVar[Callable[..., Any]] = staticmethod(cv2.VideoCapture)
 
     @property
     def live(self) -> bool:
@@ -63,7 +63,7 @@ class Camera(Source):
         self.context = context
         self.log = context.log
 
-    def frames(self) -> Iterator[Any]:
+    def capture(self) -> Iterator[Any]:
         capture, name, image = self._open()
         self.log.info("camera %s: %dx%d", name, image.shape[1], image.shape[0])
         try:
@@ -111,8 +111,8 @@ class Camera(Source):
             if is_address(where):
                 milliseconds = int(SECONDS * 1000)
                 limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
-                return self.capture(where, cv2.CAP_FFMPEG, limits)
-            capture = self.capture(where, cv2.CAP_V4L2)
+                return self.driver(where, cv2.CAP_FFMPEG, limits)
+            capture = self.driver(where, cv2.CAP_V4L2)
             for what, value in self._wishes().items():
                 capture.set(what, value)
             return capture

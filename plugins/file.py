@@ -61,7 +61,7 @@ class File(Source):
         self.context = context
         self.log = context.log
 
-    def frames(self) -> Iterator[Any]:
+    def capture(self) -> Iterator[Any]:
         self._start, self._n = time.monotonic(), 0
         while True:
             before = self._n

@@ -31,6 +31,8 @@ class Portrait(Stage):
 
     def spec(self, inputs: Dict[str, Spec]) -> Dict[str, Spec]:
         """A square of the largest frame. `truth` is made only where a camera makes it."""
+        if not self.size and not self.mirror:
+            self.renders = ()  # a view of the source's picture: where it leaves the process it is copied
         return {name: self._square(name, spec) for name, spec in inputs.items() if name in self.makes}
 
     def _square(self, name: str, spec: Spec) -> Spec:

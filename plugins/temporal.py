@@ -38,8 +38,15 @@ class Temporal(Stage):
     def open(self, context: Context) -> None:
         self._steady: Dict[str, Steady] = {}
 
-    def process(self, frame: Frame, image: Image, raw: Raw, alpha: Alpha) -> Dict[str, np.ndarray]:
-        shown = self._calm(frame, image, alpha) if self.smooth else alpha
+    def ports(self) -> Dict[str, Any]:
+        """The picture tells where it moves: it is read only where that is asked."""
+        ports: Dict[str, Any] = {"raw": Raw, "alpha": Alpha}
+        return dict(ports, image=Image) if self.smooth else ports
+
+    def process(
+        self, frame: Frame, raw: np.ndarray, alpha: np.ndarray, image: Optional[np.ndarray] = None
+    ) -> Dict[str, np.ndarray]:
+        shown = self._calm(frame, image, alpha) if self.smooth and image is not None else alpha
         return {"alpha": shown, "prior": raw}
 
     def _calm(self, frame: Frame, image: np.ndarray, alpha: np.ndarray) -> np.ndarray:

@@ -12,6 +12,8 @@ SOLID = 0.985
 """A matte whose mean is above this calls the whole room a person."""
 HAZE = 0.8
 """A matte with more than this share of pixels that are neither person nor background (0.1 to 0.9) is no matte."""
+VEIL = 8
+"""A matte that is above this everywhere leaves no place where only the background shows."""
 CHUNK = 8192
 """Pixels of the edge computed at a time: few enough to stay in the processor's cache."""
 
@@ -19,7 +21,10 @@ CHUNK = 8192
 def implausible(alpha: np.ndarray) -> bool:
     """Is this matte (uint8 [h, w]) everything, or haze everywhere? Nothing at all is plausible: the room may be empty."""
     haze = cv2.countNonZero(cv2.inRange(alpha, 26, 229))
-    return bool(haze > HAZE * alpha.size or cv2.mean(alpha)[0] > 255 * SOLID)
+    if haze > HAZE * alpha.size or cv2.mean(alpha)[0] > 255 * SOLID:
+        return True
+    # A veil too thin to count as haze still shows the room: somewhere there must be background, and nothing but it.
+    return int(cv2.resize(alpha, (32, 32), interpolation=cv2.INTER_AREA).min()) > VEIL
 
 
 def edged(alpha: np.ndarray, shift: float, soft: float) -> np.ndarray:

@@ -7,7 +7,7 @@ Valid Python 3.7, numpy and cv2 only.
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Dict, Iterator, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, Tuple
 
 import cv2
 import numpy as np
@@ -28,33 +28,19 @@ MOST = 4  # the noise goes no further than this
 ROOM_TO_MOVE = (61, 67)  # the noise of a frame is cut from a larger sheet, at another place each time
 
 
-class _Frames:
-    """`frames` is the option (how many) and, as for every source, the generator: one name in the graph, one in the contract."""
-
-    def __get__(self, demo: Optional[Demo], owner: Any = None) -> Any:
-        return 0 if demo is None else demo.pictures
-
-    def __set__(self, demo: Demo, count: int) -> None:
-        demo.count = count
-
-
-_FRAMES: Any = _Frames()
-
-
 class Demo(Source):
     """Frame n of the same options is always the same picture, whatever was drawn before it."""
 
     width: int = 1280  # pixels, even
     height: int = 720  # pixels, even
     fps: float = 30.0  # frames a second
-    frames: int = _FRAMES  # how many, 0 for endless
+    frames: int = 0  # how many, 0 for endless
     pace: Literal["real", "fast"] = "real"  # real: as a camera would; fast: as quickly as they are taken
     seed: int = 1  # who is there, and what stands on the shelf
     scene: Literal["tour", "talk", "gesture", "lights", "empty"] = "tour"  # the tour has all of the others
 
     makes = {"image": Image, "truth": Alpha}
     looks = False
-    count = 0
     clock = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)
 
@@ -66,8 +52,8 @@ class Demo(Source):
                 problems[name] = f"must be even, from 64 to 7680, not {size}"
         if not 1 <= self.fps <= 240:
             problems["fps"] = f"must be from 1 to 240, not {self.fps:g}"
-        if self.count < 0:
-            problems["frames"] = f"must be 0 (endless) or more, not {self.count}"
+        if self.frames < 0:
+            problems["frames"] = f"must be 0 (endless) or more, not {self.frames}"
         if not 0 <= self.seed < 2**31:
             problems["seed"] = f"must be from 0 to 2147483647, not {self.seed}"
         return problems
@@ -96,10 +82,10 @@ class Demo(Source):
         start, end = script.SCENES[self.scene]
         return any(state in script.light("tour", t)[0] for t in np.arange(start, end, 0.1))
 
-    def pictures(self) -> Iterator[Dict[str, np.ndarray]]:
+    def capture(self) -> Iterator[Dict[str, np.ndarray]]:
         """The generator that a source promises: the frames in order, each when it is due."""
         start, n = self.clock(), 0
-        while not self.count or n < self.count:
+        while not self.frames or n < self.frames:
             if self.live:
                 # Counted from the start: a frame that came late does not put off those after it.
                 self.sleep(max(0.0, start + n / self.fps - self.clock()))

@@ -48,7 +48,7 @@ class Images(Source):
             raise SourceError(f"{self.path}: none of {len(paths)} pictures can be read; the first: {found[0]}")
         return {"image": Spec(Image, (max(h for h, _ in sizes), max(w for _, w in sizes), 3), "bgr")}
 
-    def frames(self) -> Iterator[Any]:
+    def capture(self) -> Iterator[Any]:
         start, n = time.monotonic(), 0
         while True:
             good = 0

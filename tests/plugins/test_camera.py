@@ -63,7 +63,7 @@ def plugged(monkeypatch):
         monkeypatch.setattr(module, "devices", lambda: [k for k in scripts if str(k).startswith("/dev")])
         monkeypatch.setattr(module.glob, "glob", lambda pattern: [])
         stage = Camera()
-        stage.capture = capture
+        stage.driver = capture
         for name, value in options.items():
             setattr(stage, name, value)
         stage.open(Context())
@@ -76,7 +76,7 @@ def plugged(monkeypatch):
 def test_auto_takes_the_first_that_delivers(plugged, caplog):
     stage = plugged({"/dev/video0": "", "/dev/video1": "b" * 50, "/dev/video2": "bg" + "g" * 9})
     with caplog.at_level(logging.INFO, "edge"):
-        levels = [int(image[0, 0, 0]) for image in itertools.islice(stage.frames(), 3)]
+        levels = [int(image[0, 0, 0]) for image in itertools.islice(stage.capture(), 3)]
     assert levels == [1, 2, 3]
     assert [c.where for c in stage.made] == ["/dev/video0", "/dev/video1", "/dev/video2"]
     assert [c.released for c in stage.made[:2]] == [True, True]
@@ -109,13 +109,13 @@ def test_leaves_to_the_camera_what_is_zero(plugged):
 
 def test_bad_frames_between_good_ones_are_dropped(plugged):
     stage = plugged({0: "gbbgg"}, path=0)
-    made = list(itertools.islice(stage.frames(), 5))
+    made = list(itertools.islice(stage.capture(), 5))
     assert [m.reason if isinstance(m, Drop) else int(m[0, 0, 0]) for m in made] == [1, "decode_error", "decode_error", 2, 3]
 
 
 def test_a_lost_camera_raises_and_is_released(plugged):
     stage = plugged({"/dev/video0": "ggg"})
-    frames = stage.frames()
+    frames = stage.capture()
     with pytest.raises(SourceError, match="camera /dev/video0 stopped giving frames"):
         for _ in frames:
             pass
@@ -126,7 +126,7 @@ def test_a_lost_camera_can_be_opened_again(plugged):
     stage = plugged({0: "ggg"}, path=0)
     for _ in range(2):
         with pytest.raises(SourceError, match="camera 0 stopped"):
-            list(stage.frames())
+            list(stage.capture())
     assert len(stage.made) == 2
 
 
@@ -135,7 +135,7 @@ def test_a_slow_silence_is_a_lost_camera_too(plugged, monkeypatch):
     monkeypatch.setattr(module, "time", types.SimpleNamespace(monotonic=lambda: next(ticks)))
     stage = plugged({0: "gbbg"}, path=0)  # the second failure comes too late
     with pytest.raises(SourceError, match="stopped giving frames"):
-        list(stage.frames())
+        list(stage.capture())
     assert stage.made[0].count == 1
 
 

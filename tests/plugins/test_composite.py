@@ -301,6 +301,7 @@ DOUBTS = {
     "nearly everything": (room(), plane(252), {}, "implausible"),
     "haze": (room(), plane(128), {}, "implausible"),
     "thin haze": (room(), plane(30), {}, "implausible"),
+    "a veil": (room(), plane(20), {}, "implausible"),
 }
 
 

@@ -160,13 +160,13 @@ def test_seeds_make_different_people():
 
 @pytest.mark.parametrize(("count", "expected"), [(1, 1), (7, 7)])
 def test_it_ends_after_so_many_frames(count, expected):
-    made = list(demo(width=64, height=64, frames=count).frames())
+    made = list(demo(width=64, height=64, frames=count).capture())
     assert len(made) == expected and set(made[0]) == {"image", "truth"}
 
 
 def test_without_a_count_it_does_not_end():
     source = demo(width=64, height=64)
-    again, frames = source.frames(), source.frames()
+    again, frames = source.capture(), source.capture()
     made = [next(frames)["image"].copy() for _ in range(5)]
     for n, image in enumerate(made):
         assert np.array_equal(image, source.picture(n)[0])
@@ -178,7 +178,7 @@ def test_real_pace_waits_until_a_frame_is_due_and_never_drifts():
     source.clock, source.sleep = clock.read, clock.sleep
     assert source.live
     began, times = clock.now, []
-    for _ in itertools.islice(source.frames(), 40):
+    for _ in itertools.islice(source.capture(), 40):
         times.append(clock.now - began)
     due = np.arange(40) / FPS
     assert np.all(np.array(times) >= due - 1e-6) and np.all(np.array(times) < due + 0.01)
@@ -187,7 +187,7 @@ def test_real_pace_waits_until_a_frame_is_due_and_never_drifts():
 def test_real_pace_does_not_wait_for_what_is_late():
     source, clock = demo(width=64, height=64, scene="empty", pace="real"), Clock()
     source.clock, source.sleep = clock.read, clock.sleep
-    frames = source.frames()
+    frames = source.capture()
     next(frames)
     clock.now += 0.35
     for _ in range(4):
@@ -198,7 +198,7 @@ def test_real_pace_does_not_wait_for_what_is_late():
 def test_fast_pace_never_sleeps():
     source, clock = demo(width=64, height=64, scene="empty", frames=5), Clock()
     source.clock, source.sleep = clock.read, clock.sleep
-    assert len(list(source.frames())) == 5 and clock.slept == [] and not source.live
+    assert len(list(source.capture())) == 5 and clock.slept == [] and not source.live
 
 
 def test_options_are_documented_and_have_defaults():

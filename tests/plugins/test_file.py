@@ -47,7 +47,7 @@ def source(path, **options):
 
 
 def split(stage):
-    made = list(stage.frames())
+    made = list(stage.capture())
     return [m for m in made if not isinstance(m, Drop)], [m for m in made if isinstance(m, Drop)]
 
 
@@ -110,7 +110,7 @@ def test_decodes_in_place(tmp_path):
     stage = source(write_video(tmp_path / "a.mp4", 3))
     stage.open(Context(new=new))
     stage.context = Context(new=new)
-    for picture, slot in zip(stage.frames(), slots, strict=False):
+    for picture, slot in zip(stage.capture(), slots, strict=False):
         assert picture is slot or np.shares_memory(picture, slot)
     assert len(slots) == 3
 
@@ -149,7 +149,7 @@ def test_a_garbled_jpeg_is_one_drop(tmp_path):
 
 def test_bad_frames_are_dropped_where_they_were_and_those_at_the_end_are_the_end(scripted):
     stage = scripted("ggbbgbg")
-    assert ["drop" if isinstance(m, Drop) else "ok" for m in stage.frames()] == ["ok", "ok", "drop", "drop", "ok", "drop", "ok"]
+    assert ["drop" if isinstance(m, Drop) else "ok" for m in stage.capture()] == ["ok", "ok", "drop", "drop", "ok", "drop", "ok"]
 
 
 def test_too_many_failures_in_a_row_end_it(scripted):
@@ -175,13 +175,13 @@ def test_nothing_decodes(scripted):
 
 def test_loop_starts_again(tmp_path):
     stage = source(write_video(tmp_path / "a.mp4", 3), loop=True)
-    levels = [round(float(p.mean()) / 10) for p in itertools.islice(stage.frames(), 8)]
+    levels = [round(float(p.mean()) / 10) for p in itertools.islice(stage.capture(), 8)]
     assert levels == [0, 1, 2, 0, 1, 2, 0, 1]
 
 
 def test_the_capture_is_released_when_the_reader_stops(scripted):
     capture = FakeCapture("ggg")
-    frames = scripted(capture).frames()
+    frames = scripted(capture).capture()
     next(frames)
     frames.close()
     assert capture.released
@@ -210,13 +210,13 @@ def clock(monkeypatch):
 
 def test_real_pace_follows_the_fps_and_bad_frames_take_their_time(scripted, clock):
     stage = scripted("ggbg", pace="real")
-    times = [clock.now for m in stage.frames() if not isinstance(m, Drop)]
+    times = [clock.now for m in stage.capture() if not isinstance(m, Drop)]
     assert stage.live
     assert times == pytest.approx([100.0, 100.1, 100.3])
 
 
 def test_real_pace_after_a_stall_does_not_burst(scripted, clock):
-    frames = scripted("g" * 10, pace="real").frames()
+    frames = scripted("g" * 10, pace="real").capture()
     next(frames)
     clock.now += 60
     next(frames), next(frames)
@@ -232,7 +232,7 @@ def refusal(path):
     with pytest.raises(SourceError) as caught:
         source(path).spec({})
     with pytest.raises(SourceError) as again:
-        list(source(path).frames())
+        list(source(path).capture())
     message = str(caught.value)
     assert str(again.value) == message and "\n" not in message and caught.value.code == 4
     return message

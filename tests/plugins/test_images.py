@@ -87,7 +87,7 @@ def test_natural_order_and_strange_names(tmp_path):
     (tmp_path / ".hidden.png").write_bytes(b"x")
     (tmp_path / "notes.txt").write_text("not a picture")
     (tmp_path / "folder.png").mkdir()
-    assert [int(p[0, 0, 0]) for p in stage(tmp_path).frames()] == [0, 10, 20, 30, 40, 50]
+    assert [int(p[0, 0, 0]) for p in stage(tmp_path).capture()] == [0, 10, 20, 30, 40, 50]
 
 
 def test_every_kind_becomes_uint8_bgr(tmp_path):
@@ -102,7 +102,7 @@ def test_every_kind_becomes_uint8_bgr(tmp_path):
     }
     for name, data in made.items():
         (tmp_path / name).write_bytes(data)
-    pictures = list(stage(tmp_path).frames())
+    pictures = list(stage(tmp_path).capture())
     assert [p.shape for p in pictures] == [(4, 6, 3)] * 6 + [(1, 1, 3)]
     assert all(p.dtype == np.uint8 and abs(int(p[0, 0, c]) - 90) <= 1 for p in pictures for c in range(3))
 
@@ -110,7 +110,7 @@ def test_every_kind_becomes_uint8_bgr(tmp_path):
 def test_four_inks(tmp_path):
     for n, inks in enumerate([(255, 0, 0, 0), (0, 255, 0, 0), (0, 0, 0, 255), (0, 0, 0, 0)]):
         (tmp_path / f"{n}.jpg").write_bytes(cmyk_jpeg(inks))
-    colours = [p[8, 8].tolist() for p in stage(tmp_path).frames()]
+    colours = [p[8, 8].tolist() for p in stage(tmp_path).capture()]
     assert np.abs(np.array(colours) - [[255, 255, 0], [255, 0, 255], [0, 0, 0], [255, 255, 255]]).max() <= 2
 
 
@@ -132,7 +132,7 @@ def test_a_bad_picture_is_a_drop(tmp_path):
     (tmp_path / "4.png").write_bytes(noise[:40])
     (tmp_path / "5.tif").write_bytes(encoded(".tif", np.zeros((4, 6), np.float32)))
     (tmp_path / "6.png").write_bytes(good)
-    kinds = [m.reason if isinstance(m, Drop) else m.shape for m in stage(tmp_path).frames()]
+    kinds = [m.reason if isinstance(m, Drop) else m.shape for m in stage(tmp_path).capture()]
     assert kinds == [(40, 60, 3)] + ["decode_error"] * 4 + [(40, 60, 3)]
 
 
@@ -148,11 +148,11 @@ def test_a_bomb_is_refused_unread(tmp_path, monkeypatch):
         f"{tmp_path}: none of 1 pictures can be read; the first: "
         "bomb.png would decode to 775 Mpixel; the most is 67: make it smaller"
     )
-    assert [m.reason for m in stage(tmp_path).frames()] == ["oversize"]
+    assert [m.reason for m in stage(tmp_path).capture()] == ["oversize"]
     monkeypatch.setattr(source.cv2, "imdecode", decode)
     (tmp_path / "small.png").write_bytes(png_bomb(16, 8))
     assert stage(tmp_path).spec({})["image"].shape == (8, 16, 3)
-    assert [getattr(m, "reason", "picture") for m in stage(tmp_path).frames()] == ["oversize", "picture"]
+    assert [getattr(m, "reason", "picture") for m in stage(tmp_path).capture()] == ["oversize", "picture"]
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -161,7 +161,7 @@ def test_upright_as_exif_says(tmp_path, order):
     picture[:, :20] = 255
     (tmp_path / "a.jpg").write_bytes(turned_jpeg(picture, 6, order))
     images = stage(tmp_path)
-    (upright,) = images.frames()
+    (upright,) = images.capture()
     assert upright.shape == images.spec({})["image"].shape == (40, 20, 3)
     assert upright[5, 10, 0] > 250 and upright[35, 10, 0] < 5
 
@@ -169,8 +169,8 @@ def test_upright_as_exif_says(tmp_path, order):
 def test_one_picture_and_a_pattern(tmp_path):
     for name in ("a1.png", "a2.png", "b1.png"):
         (tmp_path / name).write_bytes(encoded(".png", np.zeros((4, 6, 3), np.uint8)))
-    assert len(list(stage(tmp_path / "a1.png").frames())) == 1
-    assert len(list(stage(tmp_path / "a*.png").frames())) == 2
+    assert len(list(stage(tmp_path / "a1.png").capture())) == 1
+    assert len(list(stage(tmp_path / "a*.png").capture())) == 2
 
 
 def test_nothing_there(tmp_path):
@@ -180,7 +180,7 @@ def test_nothing_there(tmp_path):
         tmp_path / "*.png": "no file has such a name",
         tmp_path / "missing": "does not exist",
     }.items():
-        for attempt in (lambda s: s.spec({}), lambda s: list(s.frames())):
+        for attempt in (lambda s: s.spec({}), lambda s: list(s.capture())):
             with pytest.raises(SourceError) as caught:
                 attempt(stage(path))
             assert str(caught.value).startswith(f"{path}: {words}") and "\n" not in str(caught.value)
@@ -208,7 +208,7 @@ def test_loop_and_real_pace(tmp_path, monkeypatch):
     clock.sleep = sleep
     monkeypatch.setattr(source, "time", clock)
     images = stage(tmp_path, loop=True, pace="real", fps=4.0)
-    frames = images.frames()
+    frames = images.capture()
     assert [int(next(frames)[0, 0, 0]) for _ in range(5)] == [0, 1, 0, 1, 0]
     assert images.live and clock.slept == [0.25] * 4
     clock.now += 60
@@ -219,7 +219,7 @@ def test_loop_and_real_pace(tmp_path, monkeypatch):
 def test_loop_ends_when_all_pictures_went_bad(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(encoded(".png", np.zeros((4, 6, 3), np.uint8)))
-    frames = stage(tmp_path, loop=True).frames()
+    frames = stage(tmp_path, loop=True).capture()
     next(frames)
     path.write_text("gone bad")
     assert isinstance(next(frames), Drop)
