@@ -8,6 +8,7 @@ behind: it is gone with the last process that holds it.
 from __future__ import annotations
 
 import fcntl
+import math
 import mmap
 import os
 import sys
@@ -43,11 +44,13 @@ class Slot:
 
     __slots__ = ("base", "offset", "leases", "_idle")
 
-    def __init__(self, base: np.ndarray, offset: int) -> None:
-        self.base = base
+    def __init__(self, room: memoryview, offset: int) -> None:
+        # Its base owns no memory but is an object of its own, so that its reference count tells who looks at it. It is made
+        # and counted here, where nothing else holds it yet.
+        self.base = np.frombuffer(room, np.uint8)
         self.offset = offset
         self.leases: set[int] = set()
-        self._idle = sys.getrefcount(base)
+        self._idle = sys.getrefcount(self.base)
 
     @property
     def free(self) -> bool:
@@ -64,13 +67,12 @@ class Arena:
         self._lock = threading.Lock()
         self._pools = {(pool.stage, pool.value): self._slots(pool) for pool in worker.pools}
         self._sizes = {(pool.stage, pool.value): pool.bytes for pool in worker.pools}
-        self._by_address = {slot.base.ctypes.data: slot for slots in self._pools.values() for slot in slots}
+        self._by_address = {_address(slot.base): slot for slots in self._pools.values() for slot in slots}
 
     def _slots(self, pool: Pool) -> list[Slot]:
         everything = np.frombuffer(self._map, np.uint8)
         starts = [pool.offset + i * pool.bytes for i in range(pool.count)]
-        # Each slot's base owns no memory but is an object of its own, so that its reference count tells who looks at it.
-        return [Slot(np.frombuffer(memoryview(everything[at : at + pool.bytes]), np.uint8), at) for at in starts]
+        return [Slot(everything.data[at : at + pool.bytes], at) for at in starts]
 
     def has_room(self, stage: str) -> bool:
         """True while each value of this stage that leaves the process has a free slot."""
@@ -79,28 +81,33 @@ class Arena:
     def new(self, stage: str, value: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """A writable array in a free slot; in ordinary memory where the value stays in this process, no slot is free, or the
         shape is larger than planned."""
-        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        size = math.prod(shape) * np.dtype(dtype).itemsize
         if size > self._sizes.get((stage, value), -1):
             return np.empty(shape, dtype)
         with self._lock:
             for slot in self._pools[stage, value]:
                 if slot.free:
-                    return slot.base[:size].view(dtype).reshape(shape)
+                    view: np.ndarray = slot.base[:size].view(dtype).reshape(shape)
+                    return view
         return np.empty(shape, dtype)
 
     def place(self, stage: str, value: str, made: np.ndarray) -> tuple[Slot, int] | None:
         """The slot that holds this value, and the copies it took (0 or 1). None where it is larger than its slot."""
-        slot = self._by_address.get(made.ctypes.data)
+        slot = self._by_address.get(_address(made))
         if slot is not None and made.flags.c_contiguous:
             return slot, 0
         if made.nbytes > self._sizes[stage, value]:
             return None
         room = self.new(stage, value, made.shape, made.dtype)
-        slot = self._by_address.get(room.ctypes.data)
+        slot = self._by_address.get(_address(room))
         if slot is None:
             raise RuntimeError(f"{stage}.{value}: no free slot, though the window has room")
         np.copyto(room, made)
         return slot, 1
+
+
+def _address(array: np.ndarray) -> int:
+    return int(array.__array_interface__["data"][0])
 
 
 class View:
@@ -111,5 +118,4 @@ class View:
         os.close(fd)
 
     def at(self, offset: int, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        count = int(np.prod(shape, dtype=np.int64))
-        return np.frombuffer(self._map, dtype, count, offset).reshape(shape)
+        return np.frombuffer(self._map, dtype, math.prod(shape), offset).reshape(shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import pathlib
 import signal
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 import click
 
 from edge import __version__
-from edge.core.errors import EdgeError, SourceError, UsageError
+from edge.core.errors import EdgeError, SourceError, UsageError, hidden
 from edge.core.options import nearest
 
 
@@ -85,7 +86,7 @@ def _run(graph: pathlib.Path, sets: tuple[str, ...], device: str, **options: Any
     result = going.run()
     progress.finish(result, going.errors)
     if report_path is not None:
-        report_path.write_text(json.dumps(result, indent=1) + "\n")
+        _write(report_path, result)
     return int(going.code)
 
 
@@ -103,7 +104,9 @@ def _start(plan: Any, options: dict[str, Any], **more: Any) -> Any:
     def stop(number: int, _frame: Any) -> None:
         nonlocal count
         count += 1
-        local.kill() if count > 1 else local.drain("interrupted" if number == signal.SIGINT else "terminated")
+        if count > 1:
+            raise KeyboardInterrupt
+        local.drain("interrupted" if number == signal.SIGINT else "terminated")
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
@@ -114,10 +117,20 @@ def _writable(path: pathlib.Path | None) -> None:
     """Find out before the run that its report cannot be written, not after it."""
     if path is None:
         return
+    new = not path.exists()
     try:
         path.open("a").close()
+        if new:
+            path.unlink()
     except OSError as error:
-        raise SourceError(f"--report {path}: {error.strerror}") from None
+        raise SourceError(f"--report {path}: {error.strerror}; give a file that may be written") from None
+
+
+def _write(path: pathlib.Path, result: dict[str, Any]) -> None:
+    try:
+        path.write_text(json.dumps(result, indent=1) + "\n")
+    except OSError as error:
+        raise SourceError(f"--report {path}: {error.strerror}; the run itself has ended") from None
 
 
 @edge.command()
@@ -134,7 +147,7 @@ def validate(graph: pathlib.Path, sets: tuple[str, ...], device: str) -> None:
     plan = compile_graph(graph, sets, device, tolerant=True)
     for text in plan.failed.values():
         click.echo(f"not here now: {text}", err=True)
-    click.echo(f"{graph}: valid: {len(plan.stages)} stages, {len(plan.edges)} edges")
+    click.echo(f"{graph}: valid: {len(plan.stages)} stages, {len(plan.edges)} edge{'s' * (len(plan.edges) != 1)}")
 
 
 @edge.command()
@@ -196,7 +209,7 @@ def bench() -> None:
 def links(seconds: float, as_json: bool) -> None:
     """One 1920×1080×3 frame between two processes: in place, with one copy, latest only, and by plain pyzmq.
 
-    In seconds: p50 and p99 from the send to a readable array, at 30 frames a second; fps, as fast as it goes.
+    In seconds: p50 and p99 from the send to a readable array, one frame at a time; fps, as fast as it goes.
     """
     from edge.core.bench import measure
 
@@ -210,19 +223,37 @@ def links(seconds: float, as_json: bool) -> None:
 
 def main() -> None:
     """Run the command line. Every error of ours is one line a problem on stderr, and its exit code."""
+    _open_streams()
     try:
-        edge(standalone_mode=False)
+        edge(prog_name="edge", standalone_mode=False)
     except EdgeError as error:
         for line in str(error).splitlines():
-            print(f"error: {line}", file=sys.stderr)
+            print(f"error: {hidden(line)}", file=sys.stderr)
         sys.exit(error.code)
     except click.ClickException as error:
-        error.show()
+        print(_told(error), file=sys.stderr)
         sys.exit(UsageError.code)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+
+
+def _open_streams() -> None:
+    """Stand-ins for streams that the caller has closed: else the next file opened would get their number, and our words."""
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            null = open(os.devnull, "r" if fd == 0 else "w")
+            os.set_inheritable(null.fileno(), True)  # it has taken the lowest free number, which is fd
+            setattr(sys, name, null)
+
+
+def _told(error: click.ClickException) -> str:
+    """One line; where there were no words at all, the help."""
+    text = error.format_message()
+    if "\n" in text:
+        return text
+    context = getattr(error, "ctx", None)
+    return f"error: {text} See '{context.command_path if context else 'edge'} --help'"

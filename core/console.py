@@ -10,11 +10,18 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from edge.core.errors import hidden
 from edge.core.plan import Plan
 from edge.core.report import status
 
 EVERY = 5.0
 """Seconds between two lines where there is no terminal."""
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Nobody reads what is said any more (`2>&1 | head`): the run itself goes on."""
+        self.quiet = True
 
 
 class Progressing:
@@ -23,7 +30,7 @@ class Progressing:
     def __init__(self, plan: Plan, quiet: bool = False) -> None:
         self.plan = plan
         self.quiet = quiet
-        self.console = Console(stderr=True, highlight=False)
+        self.console = _Console(stderr=True, highlight=False)
         self._said: set[str] = set()
         self._next = time.monotonic() + EVERY
         self._bar: Any = None
@@ -67,7 +74,7 @@ class Progressing:
             self.console.print(_table(report)) if self.console.is_terminal else self._rows(report)
         for error in errors:
             for line in error.splitlines():
-                print(f"error: {line}", file=sys.stderr)
+                print(f"error: {hidden(line)}", file=sys.stderr)
 
     def _rows(self, report: dict[str, Any]) -> None:
         for name, row in report["cameras"].items():

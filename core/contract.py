@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+
 from edge.core.document import Document
 from edge.core.errors import EdgeError, ModelError
 

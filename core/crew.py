@@ -10,7 +10,7 @@ import pathlib
 from typing import Any, Callable, Dict, List, Optional
 
 from edge.core.engine import Engine, names_of
-from edge.core.errors import EdgeError
+from edge.core.errors import EdgeError, SourceError, StageError, located
 from edge.core.feed import Feed
 from edge.core.flow import Item
 from edge.core.ledger import ADMITTED, LAST_N, Ledger
@@ -57,7 +57,7 @@ class Crew:
             stage, plan = self.stages[name], self.plan.stage(name)
             stage.context = self._context(plan)
             try:
-                stage.open(stage.context)
+                _open(stage, plan)
             except EdgeError as error:
                 if not plan.is_source:
                     raise
@@ -96,7 +96,8 @@ class Crew:
         """Let the sources run."""
         for name, stage in self.stages.items():
             if isinstance(stage, Source):
-                feed = self.feeds[name] = Feed(name, stage, self.ledger, wake, first.get(name, 0), most)
+                alone = len(self.plan.sources) == 1
+                feed = self.feeds[name] = Feed(name, stage, self.ledger, wake, first.get(name, 0), most, alone)
                 feed.start(self._missing.get(name))
 
     def work(self) -> bool:
@@ -105,13 +106,17 @@ class Crew:
 
     def _admit(self, feed: Feed) -> bool:
         node = self.engine.nodes[feed.name]
-        if feed.waiting is not None and node.open_for(feed.name):
+        if not feed.done and node.open_for(feed.name):
+            pulled = feed.waiting is None and feed.pull()
             frame = feed.take()
             if frame is not None:
                 row = self.ledger.row("source", feed.name)
-                self.ledger.add(row + ADMITTED)
-                self.ledger.cells[row + LAST_N] = frame.n
+                if frame.n > self.ledger.cells[row + LAST_N]:  # else a predecessor had admitted it
+                    self.ledger.cells[row + LAST_N] = frame.n
+                    self.ledger.add(row + ADMITTED)
                 self.engine.emit(node, feed.name, Item(frame.n, frame.time, frame.born), frame.values)
+                return True
+            if pulled:
                 return True
         if feed.done and feed.name not in node.ended:
             self.engine.end(node, feed.name)
@@ -139,8 +144,8 @@ class Crew:
                 thing.close()
             except Exception as error:  # the others must be closed all the same
                 name = next((n for n, stage in self.stages.items() if stage is thing), type(thing).__name__)
-                told = str(error) if isinstance(error, EdgeError) else "{}: {}".format(type(error).__name__, error)
-                problems.append("{}: {}".format(name, told))
+                told = str(error) if isinstance(error, EdgeError) else f"{type(error).__name__}: {error}"
+                problems.append(f"{name}: {told}")
         self._opened, self._devices = [], []
         return problems
 
@@ -156,10 +161,22 @@ def fill(stage: Stage, plan: StagePlan) -> Stage:
     return stage
 
 
+def _open(stage: Stage, plan: StagePlan) -> None:
+    """Raises an EdgeError in one line that begins with the stage's name."""
+    try:
+        stage.open(stage.context)
+    except EdgeError as error:
+        raise located(plan.name, error) from None
+    except Exception as error:  # a plugin's mistake is reported like any other; its author wants to see where
+        log.debug("%s", plan.name, exc_info=True)
+        kind = SourceError if plan.is_source else StageError
+        raise kind(f"{plan.name}: {plan.use} failed to open: {type(error).__name__}: {error}") from error
+
+
 def _model(stage: Stage, name: str) -> Any:
     """The resolved model of the option that says `name`."""
     models = getattr(stage, "models", {})
     for option, model in models.items():
         if getattr(stage, option) == name:
             return model
-    raise EdgeError("no option of this stage names the model '{}'".format(name))
+    raise EdgeError(f"no option of this stage names the model '{name}'")

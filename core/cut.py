@@ -27,8 +27,7 @@ class CutDetector:
         image: uint8 [h, w] or [h, w, 3]; time: seconds of the frame's capture.
         """
         step = max(1, min(image.shape[:2]) // 32)
-        thumb = image[step // 2 :: step, step // 2 :: step].astype(np.float32) / 255.0
-        thumb -= thumb.mean()
+        thumb = image[step // 2 :: step, step // 2 :: step].astype(np.int16)
         last, shape, before = self._thumb, self._shape, self._time
         self._thumb, self._shape, self._time = thumb, image.shape, time
         if last is None:
@@ -37,4 +36,6 @@ class CutDetector:
             return "size"
         if not 0 <= time - before <= self.gap:
             return "gap"
-        return "cut" if float(np.abs(thumb - last).mean()) > self.threshold else ""
+        change = thumb - last
+        change -= np.int16(change.sum() / change.size)
+        return "cut" if np.abs(change).sum() > self.threshold * 255 * change.size else ""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
+
 from edge.core.errors import GraphError, UsageError
 
 MOST_BYTES = 1 << 20
@@ -23,6 +24,7 @@ Place = tuple[Any, ...]
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _VARIABLE = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_]\w*)(?P<default>:-(?P<value>[^}]*))?\}|\$\{[^}]*\}?")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SURPRISES = {
     "bool": (re.compile(r"^(?!(true|false)$)", re.I), "YAML reads it as {value!r}: write true, false, or put it in quotes"),
     "int": (
@@ -37,7 +39,8 @@ _SURPRISES = {
 class Document:
     """`value` is the document as dicts, lists and scalars; `where(path)` is its `file:line:col`."""
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, hint: str = "") -> None:
+        """`hint`: what to say of an empty one."""
         self.name = name
         self.marks: dict[Place, tuple[int, int]] = {(): (1, 1)}
         self.problems: list[str] = []
@@ -47,28 +50,32 @@ class Document:
             self._refuse_bombs(text)
             root = yaml.compose(text, Loader)
         except yaml.YAMLError as error:
-            raise GraphError(self._syntax(error)) from None
+            raise GraphError(self._syntax(error, text)) from None
         if root is None:
-            raise GraphError(f"{name}:1:1: the file is empty. A graph has at least 'stages:'; see graphs/file.yaml")
+            raise GraphError(f"{name}:1:1: the file is empty{hint}")
         self.value = self._build(root, (), frozenset())
         if self.problems:
             raise GraphError(self.problems)
 
     @classmethod
-    def read(cls, path: pathlib.Path) -> Document:
+    def read(cls, path: pathlib.Path, hint: str = "") -> Document:
         """Raises UsageError where there is no such file, GraphError where it is no YAML that we accept."""
         try:
             if path.is_dir():
                 raise UsageError(f"{path}: is a folder, not a graph file")
-            if path.stat().st_size > MOST_BYTES:
+            with path.open("rb") as file:
+                data = file.read(MOST_BYTES + 1)
+            if len(data) > MOST_BYTES:
                 raise GraphError(f"{path}: larger than {MOST_BYTES >> 20} MiB, which no graph is")
-            return cls(str(path), path.read_bytes().decode("utf-8-sig"))
+            return cls(str(path), data.decode("utf-8-sig"), hint)
         except FileNotFoundError:
             raise UsageError(f"{path}: no such graph file{_similar(path)}") from None
         except OSError as error:
             raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
         except UnicodeDecodeError as error:
-            raise GraphError(f"{path}: is not text (byte {error.start} is not UTF-8)") from None
+            line = data.count(b"\n", 0, error.start) + 1
+            column = error.start - data.rfind(b"\n", 0, error.start)
+            raise GraphError(f"{path}:{line}:{column}: this is not text: save the file as UTF-8") from None
 
     def where(self, path: Place) -> str:
         """`file:line:col` of a value, or of the nearest thing around it."""
@@ -96,8 +103,9 @@ class Document:
                     raise GraphError(self._at(mark, f"nested deeper than {MOST_DEPTH} levels"))
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
-            if getattr(event, "tag", None):
-                raise GraphError(self._at(mark, f"tags are not accepted ({str(event.tag)[:60]})"))
+            tag = getattr(event, "tag", None)
+            if tag:
+                raise GraphError(self._at(mark, f"tags are not accepted ({str(tag)[:60]})"))
 
     def _build(self, node: yaml.Node, path: Place, around: frozenset[int]) -> Any:
         self._nodes += 1
@@ -127,7 +135,7 @@ class Document:
             self.marks[(*path, key, "key")] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
             yield key, self._build(value_node, (*path, key), around)
 
-    def _scalar(self, node: yaml.ScalarNode) -> Any:
+    def _scalar(self, node: Any) -> Any:
         text = node.value
         if "$" in text:
             text = _VARIABLE.sub(lambda match: self._variable(match, node), text)
@@ -164,12 +172,24 @@ class Document:
     def _at(self, mark: Any, what: str) -> str:
         return f"{self.name}:{mark.line + 1}:{mark.column + 1}: {what}"
 
-    def _syntax(self, error: yaml.YAMLError) -> str:
+    def _syntax(self, error: yaml.YAMLError, text: str) -> str:
+        """What PyYAML says; of the usual slips, in the words of whoever made one."""
+        strange = _CONTROL.search(text)
+        if strange:
+            line, column = text.count("\n", 0, strange.start()) + 1, strange.start() - text.rfind("\n", 0, strange.start())
+            return f"{self.name}:{line}:{column}: a control character ({strange[0]!r}): this is no text, or it is damaged"
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         what = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).splitlines()[0]
         context = getattr(error, "context", None)
-        text = f"{what} ({context})" if context else str(what)
-        return self._at(mark, text) if mark else f"{self.name}:1:1: {text}"
+        told = f"{what} ({context})" if context else str(what)
+        if mark is None:
+            return f"{self.name}:1:1: {told}"
+        written = "".join(text.splitlines()[mark.line : mark.line + 1])
+        if written[mark.column :].startswith("\t"):
+            told = "a tab: YAML takes only spaces at the beginning of a line"
+        elif "flow" in told and "${" in written:
+            told += ": between { and } a ${...} needs quotes around it"
+        return self._at(mark, told)
 
 
 def scalar(text: str) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 import numpy as np
 
-from edge.core.errors import EdgeError
+from edge.core.errors import EdgeError, located
 from edge.core.flow import CallOutlet, Item, Lane, Outlet, next_frame
 from edge.core.frame import Drop, Frame
 from edge.core.ledger import (
@@ -51,7 +51,7 @@ class Loop:
     """What a previous-port reads: the value made for the newest frame of each camera, kept in the run's memory."""
 
     def __init__(self, edge: EdgePlan, memory: Any) -> None:
-        self.name = "{}.{}".format(edge.maker, edge.value)
+        self.name = f"{edge.maker}.{edge.value}"
         self.memory = memory
         self.initial = np.zeros(edge.spec.shape or (), edge.spec.dtype)
         self.initial.flags.writeable = False
@@ -74,6 +74,7 @@ class Node:
         self.stage = stage
         self.ledger = ledger
         self.lanes: Dict[str, Dict[str, Lane]] = {source: {} for source in plan.sources}
+        self.queues: List[Tuple[str, List[Lane]]] = []
         self.outlets: List[Outlet] = []
         self.loops_in: Dict[str, Loop] = {}
         self.loops_out: List[Tuple[str, Loop]] = []
@@ -83,6 +84,7 @@ class Node:
         self.visits = {source: ledger.row("visit", plan.name, source) for source in plan.sources}
         self.row = ledger.row("stage", plan.name)
         self.errors = 0
+        self.last: Dict[str, int] = dict.fromkeys(plan.sources, -1)
         self.ended: Set[str] = set()
         self.touched: Dict[str, float] = {}
         self.frames: Dict[str, Frame] = {}
@@ -90,16 +92,19 @@ class Node:
     def next(self) -> Optional[Tuple[str, int]]:
         """The camera and frame to run now: of those that are ready and have room to go, the one that waited longest."""
         best, oldest = None, float("inf")
-        for source, lanes in self.lanes.items():
-            n = next_frame(lanes.values())
+        for source, lanes in self.queues:
+            n = next_frame(lanes)
             if n is not None and self.open_for(source):
-                born = min(lane.queue[0].born for lane in lanes.values() if lane.queue)
+                born = min(lane.queue[0].born for lane in lanes if lane.queue)
                 if born < oldest:
                     best, oldest = (source, n), born
         return best
 
     def open_for(self, source: str) -> bool:
-        return self.room() and all(outlet.open_for(source) for outlet in self.outlets)
+        for outlet in self.outlets:
+            if not outlet.open_for(source):
+                return False
+        return self.room()
 
 
 def _always() -> bool:
@@ -128,6 +133,9 @@ class Engine:
         for edge in plan.edges:
             if edge.reader in self.nodes:
                 self._enter(edge)
+        for node in self.order:
+            node.queues = [(source, list(lanes.values())) for source, lanes in node.lanes.items() if lanes]
+        self._at_work = [node for node in self.order if not node.plan.is_source]
 
     def _enter(self, edge: EdgePlan) -> None:
         """Wire the reader's end of an edge, and the maker's where it is in this process too."""
@@ -140,6 +148,9 @@ class Engine:
         for source in edge.sources:
             lanes[source] = reader.lanes[source][edge.port] = Lane(self.ledger, self.ledger.row("edge", edge.index, source))
         if edge.maker in self.nodes:
+            if not reader.plan.is_sink:
+                for lane in lanes.values():
+                    lane.last = -1  # a frame that a source makes again, for a reader further on, passes here again
             self.nodes[edge.maker].outlets.append(CallOutlet(edge, self.ledger, lanes))
 
     def lane(self, edge: EdgePlan, source: str) -> Lane:
@@ -149,16 +160,12 @@ class Engine:
 
     def step(self) -> bool:
         """Run one stage on one frame, or pass on one end; False when there is nothing to do."""
-        for node in self.order:
-            if node.plan.is_source:
-                continue
+        for node in self._at_work:
             ready = node.next()
             if ready is not None:
                 self._visit(node, *ready)
                 return True
-            if self._pass_end(node):
-                return True
-        return False
+        return any(self._pass_end(node) for node in self._at_work)
 
     def emit(self, node: Node, source: str, item: Item, values: Optional[Dict[str, Any]]) -> None:
         """Send what a stage made for a frame (None: the tombstone `item`) on all its edges."""
@@ -179,6 +186,9 @@ class Engine:
     def _visit(self, node: Node, source: str, n: int) -> None:
         lanes = node.lanes[source]
         items = {port: lane.take(n) for port, lane in lanes.items()}
+        if n <= node.last[source]:
+            return self._too_late(lanes, items)
+        node.last[source] = n
         self.flush()  # the credits go out before the work begins, so that the next frame comes meanwhile
         first = next(item for item in items.values() if item is not None)
         frame = Frame(source, n, first.time, first.born)
@@ -193,6 +203,12 @@ class Engine:
             if item is not None:
                 lanes[port].finish(item, reason)
         self._account(node, frame, reason, made)
+
+    def _too_late(self, lanes: Dict[str, Lane], items: Dict[str, Optional[Item]]) -> None:
+        """What a dead maker's successor gives for a frame that has gone on without it."""
+        for port, item in items.items():
+            if item is not None:
+                lanes[port].finish(item, "late")
 
     def _run(self, node: Node, frame: Frame, values: Dict[str, Any]) -> Tuple[str, Optional[Dict[str, Any]]]:
         """(reason, None) where the frame is lost at this stage, else ("", what it made)."""
@@ -220,8 +236,8 @@ class Engine:
                 raise TypeError("process returned no '{}'".format("', '".join(missing)))
         except Drop as drop:
             return drop.reason, None
-        except EdgeError:
-            raise
+        except EdgeError as error:
+            raise located(node.plan.name, error) from None
         except Exception as error:
             self._failed(node, frame, error)
             return "stage_error", None
@@ -239,9 +255,7 @@ class Engine:
             log.debug("%s", node.plan.name, exc_info=True)
         if node.errors >= ERRORS_IN_A_ROW:
             raise Broken(
-                "stage '{}' failed on {} frames in a row, last with {}: {}".format(
-                    node.plan.name, node.errors, type(error).__name__, error
-                )
+                f"stage '{node.plan.name}' failed on {node.errors} frames in a row, last with {type(error).__name__}: {error}"
             ) from error
 
     def _mark(self, node: Node, frame: Frame, now: float) -> None:
@@ -277,8 +291,8 @@ class Engine:
     # -- ends and ticks -------------------------------------------------------------------------------------------------
 
     def _pass_end(self, node: Node) -> bool:
-        for source, lanes in node.lanes.items():
-            if source not in node.ended and all(lane.dry for lane in lanes.values()):
+        for source, lanes in node.queues:
+            if lanes[0].ended and source not in node.ended and all(lane.dry for lane in lanes):
                 self.end(node, source)
                 return True
         return False

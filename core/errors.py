@@ -12,6 +12,7 @@ EdgeError             1   anything of ours that has no better name
 
 from __future__ import annotations
 
+import re
 from typing import Iterable, List
 
 
@@ -63,3 +64,15 @@ class BusyError(EdgeError):
     """Another run holds the run directory."""
 
     code = 75
+
+
+def located(name: str, error: EdgeError) -> EdgeError:
+    """The same error, whose line begins with the name of the stage that it happened in."""
+    if not str(error).startswith(name + ":"):
+        error.args = (f"{name}: {error}",)
+    return error
+
+
+def hidden(text: str) -> str:
+    """Text without the user and password of the addresses in it, fit to be shown."""
+    return re.sub(r"://\S*@", "://***@", text)

@@ -1,6 +1,8 @@
 """A source at work: its generator runs in a thread of its own, and a mailbox of one stands between it and the graph.
 
-A live source's newest frame replaces the one that waits (`superseded`); a file waits until its frame is taken. Valid Python 3.7.
+A live source's newest frame replaces the one that waits (`superseded`); a file waits until its frame is taken.
+
+Valid Python 3.7.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ log = logging.getLogger("edge")
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between attempts to reopen a live source: doubled each time, with jitter, until it has run for LONGEST_WAIT."""
 
+AT_ONCE = 16
+"""Frames of a file that are read in one go where they are not wanted: what a predecessor has done already."""
+
 USUAL_RATE = 25.0
 """Frames per second of a file that does not say."""
 
@@ -39,10 +44,17 @@ class Captured:
 
 class Feed:
     """Runs `source.capture()`. `first`: the number of the first frame wanted; a file decodes what is before it and drops it.
-    `most`: frames to capture, 0 for all. `wake` is called from the thread whenever there is news."""
+    `most`: frames to capture, 0 for all. `wake` is called from the thread whenever there is news. `alone`: the only camera."""
 
     def __init__(
-        self, name: str, source: Source, ledger: Ledger, wake: Callable[[], None], first: int = 0, most: int = 0
+        self,
+        name: str,
+        source: Source,
+        ledger: Ledger,
+        wake: Callable[[], None],
+        first: int = 0,
+        most: int = 0,
+        alone: bool = False,
     ) -> None:
         self.name = name
         self.source = source
@@ -55,20 +67,55 @@ class Feed:
         self._wake = wake
         self._first = first
         self._most = most
+        self._alone = alone
         self._box: Optional[Captured] = None
         self._changed = threading.Condition()
         self._stop = False
         self._finished = False
+        self._n = first if self.live else 0
+        self._frames: Optional[Iterator[Any]] = None
         self._thread = threading.Thread(target=self._run, name="feed " + name, daemon=True)
 
     def start(self, error: Optional[EdgeError] = None) -> None:
         """Run; or, where the source could not be opened, end at once with that error."""
         if error is not None:
             self._fail(error)
-            self.state("failed")
-            self._finished = True
-        else:
+            self._finish()
+        elif self.live:
             self._thread.start()
+
+    def pull(self) -> bool:
+        """Read on in a file until a frame waits, but no more than a few at once; True if that was anything to do."""
+        if self.live or self._finished or self._box is not None:
+            return False
+        for _ in range(AT_ONCE):
+            self._pull_one()
+            if self._finished or self._box is not None:
+                break
+        return True
+
+    def _pull_one(self) -> None:
+        try:
+            if self._frames is None:
+                self._frames = iter(self.source.capture())
+            began = time.monotonic()
+            made = None if self._enough else next(self._frames, None)
+            if made is not None:
+                self.state("running")
+                return self._took(made, began)
+            getattr(self._frames, "close", _nothing)()
+        except Exception as error:  # a file that fails ends its camera, not the others
+            self._fail(error)
+        self._finish()
+
+    @property
+    def _enough(self) -> bool:
+        return self._stop or bool(self._most and self._n >= self._most)
+
+    def _finish(self) -> None:
+        self.state("failed" if self.error else "ended")
+        self._finished = True
+        self._wake()
 
     @property
     def waiting(self) -> Optional[Captured]:
@@ -78,7 +125,6 @@ class Feed:
     def take(self) -> Optional[Captured]:
         with self._changed:
             frame, self._box = self._box, None
-            self._changed.notify_all()
         return frame
 
     @property
@@ -105,25 +151,20 @@ class Feed:
 
     def _run(self) -> None:
         try:
-            self._n = self._first if self.live else 0
             self._attempts()
         except Exception as error:  # nobody else would ever see what a thread dies of
             self._fail(error)
         finally:
-            self.state("failed" if self.error else "ended")
-            self._finished = True
-            self._wake()
+            self._finish()
 
     def _attempts(self) -> None:
         wait = FIRST_WAIT
-        while not self._stop:
+        while not self._enough:
             began = time.monotonic()
             try:
                 self._capture()
                 return
-            except Exception as error:
-                if not self.live:
-                    return self._fail(error)
+            except Exception as error:  # a driver's own: whatever it is, the camera may come back
                 log.warning("%s: %s; trying again in %.1f s", self.name, _line(error), wait)
             self.state("reconnecting")
             wait = FIRST_WAIT if time.monotonic() - began > LONGEST_WAIT else min(LONGEST_WAIT, 2 * wait)
@@ -133,7 +174,7 @@ class Feed:
     def _capture(self) -> None:
         frames: Iterator[Any] = iter(self.source.capture())
         try:
-            while not self._stop and not (self._most and self._n >= self._most):
+            while not self._enough:
                 began = time.monotonic()
                 made = next(frames, None)
                 if made is None:
@@ -149,12 +190,13 @@ class Feed:
         if n < self._first:
             return
         cells = self._ledger.cells
-        cells[self._row + CAPTURED] = n + 1
+        again = n < cells[self._row + CAPTURED]  # a predecessor had it, and died before it was through
+        cells[self._row + CAPTURED] = max(n + 1, cells[self._row + CAPTURED])
         cells[self._stage_row + FRAMES] += 1
         cells[self._stage_row + SPENT_NS] += int((now - began) * 1e9)
         self._ledger.time(self._stage_row + TIMES, now - began)
         if isinstance(made, Drop):
-            self._ledger.lost(self._row + SOURCE_LOST, made.reason)
+            self._ledger.lost(self._row + SOURCE_LOST, made.reason, int(not again))
             return
         values = made if isinstance(made, dict) else {next(iter(self.source.makes)): made}
         when = now if self.live else n / (self.source.rate or USUAL_RATE)
@@ -162,26 +204,24 @@ class Feed:
 
     def _put(self, frame: Captured) -> None:
         with self._changed:
-            if self.live and self._box is not None:
+            if self._box is not None:
                 self._ledger.lost(self._row + SOURCE_LOST, "superseded")
-            elif not self.live:
-                self._changed.wait_for(lambda: self._box is None or self._stop)
-                if self._box is not None:
-                    self._ledger.lost(self._row + SOURCE_LOST, "stopped")
-                    return
             self._box = frame
-        self._wake()
+        if self.live:
+            self._wake()
 
     def _fail(self, error: Exception) -> None:
-        self.error = _line(error)
+        told = _line(error)
+        self.error = told if told.startswith(self.name + ":") else f"{self.name}: {told}"
         self.code = error.code if isinstance(error, EdgeError) else SourceError.code
-        log.error("%s: %s", self.name, self.error)
+        if not self._alone:  # else it is the run's own error, said at its end
+            log.error("%s", self.error)
 
 
 def _line(error: Exception) -> str:
     text = str(error).strip().splitlines()
     told = text[0] if text else "no more is known"
-    return told if isinstance(error, EdgeError) else "{}: {}".format(type(error).__name__, told)
+    return told if isinstance(error, EdgeError) else f"{type(error).__name__}: {told}"
 
 
 def _nothing() -> None:

@@ -1,8 +1,8 @@
 """How frames flow: lanes that queue and join them, outlets with credits. No sockets, no processes, no clock: the rules that
 the model checker explores. Valid Python 3.7.
 
-An **outlet** is the maker's end of an edge, a **lane** the reader's end for one camera. A frame is sent once on every edge, as a
-value or as a tombstone, in order of n per camera. So a lane needs no timers: what arrives settles all that came before it.
+An **outlet** is the maker's end of an edge, a **lane** the reader's end for one camera. A frame is sent once on every edge, as
+a value or as a tombstone, in order of n per camera. So a lane needs no timers: what arrives settles all that came before it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from edge.core.ledger import (
 class Item:
     """A value of one frame under way on one edge, or its tombstone (`reason` set, `value` None).
 
-    `slot`: where a plane lies for other processes. `lent`: it lies in another process's memory. `credit` and `release` are what its reader calls.
+    `slot`: where a plane lies for other processes. `lent`: it lies in another process's memory. `credit` and `release` are
+    what its reader calls.
     """
 
     __slots__ = ("n", "time", "born", "value", "slot", "reason", "lent", "credit", "release")
@@ -61,7 +62,8 @@ class Lane:
     def push(self, item: Item) -> bool:
         """Queue an item; False, and the item is given back, if its n is not newer than all before it."""
         if item.n <= self.last:
-            self.ledger.lost(self.book + LOST_BY_READER, "duplicate")
+            if not item.reason:  # a tombstone was counted by its maker
+                self.ledger.lost(self.book + LOST_BY_READER, "duplicate")
             item.credit()
             item.release()
             return False
@@ -72,7 +74,7 @@ class Lane:
 
     def waits_for(self, n: int) -> bool:
         """True while frame n may still come."""
-        return not self.queue and not self.ended and self.settled < n
+        return not self.queue and not self.ended and max(self.settled, self.last) < n
 
     def take(self, n: int) -> Optional[Item]:
         """The item of frame n, which is at the head or will never come. Taking it sends the credit for another."""
@@ -103,12 +105,16 @@ def next_frame(lanes: Iterable[Lane]) -> Optional[int]:
 
     It is the oldest n at any head; lanes whose head is newer have lost that n, lanes that are empty may still get it.
     """
-    lanes = list(lanes)
-    heads = [lane.queue[0].n for lane in lanes if lane.queue]
-    if not heads:
+    oldest = None
+    empty = False
+    for lane in lanes:
+        if not lane.queue:
+            empty = True
+        elif oldest is None or lane.queue[0].n < oldest:
+            oldest = lane.queue[0].n
+    if oldest is not None and empty and any(lane.waits_for(oldest) for lane in lanes):
         return None
-    n = min(heads)
-    return None if any(lane.waits_for(n) for lane in lanes) else n
+    return oldest
 
 
 class Outlet:
@@ -130,15 +136,17 @@ class Outlet:
         book = self.books.get(source)
         if book is None or item.n <= self.ledger.cells[book + SENT_N]:
             return self._resend(source, item)
+        kept = item.n - item.n % self.edge.every
+        if item.reason and self.ledger.cells[book + SENT_N] < kept < item.n:
+            self.pass_over(source, kept)  # a successor's tombstone speaks for all frames before it, also for one kept here
         self.ledger.cells[book + RECEIVED] += 1
         self.ledger.cells[book + SENT_N] = item.n
-        reason = item.reason or self._skip(item)
+        reason = "unkept" if item.n % self.edge.every else item.reason or self._skip(item)
         if reason:
             self.ledger.lost(book + LOST_BY_MAKER, reason)
-        if self.edge.every > 1 or self.edge.side:
-            if reason:
-                return None  # nothing joins a thinned branch with a whole one, so nobody waits for this n
-        elif reason and not item.reason:
+        if reason == "unkept" or (reason and self.edge.side):
+            return None  # nothing joins a thinned branch with a whole one, so nobody waits for this n
+        if reason and not item.reason:
             item = Item(item.n, item.time, item.born, reason=reason)
         self.credit -= 1
         self.deliver(source, item)
@@ -146,7 +154,7 @@ class Outlet:
     def _resend(self, source: str, item: Item) -> None:
         """A successor makes again what its predecessor had sent: the reader sorts out what it has."""
         book = self.books.get(source)
-        if book is None or self.edge.side or self.edge.every > 1:
+        if book is None or self.edge.side or item.n % self.edge.every:
             return
         self.ledger.cells[book + RECEIVED] += 1
         if item.reason:
@@ -155,11 +163,13 @@ class Outlet:
         self.deliver(source, item)
 
     def _skip(self, item: Item) -> str:
-        if item.n % self.edge.every:
-            return "unkept"
         return "skipped" if self.edge.side and self.credit <= 0 else ""
 
     def deliver(self, source: str, item: Item) -> None:
+        raise NotImplementedError("CallOutlet and LinkOutlet say how")  # abstract
+
+    def pass_over(self, source: str, n: int) -> None:
+        """No frame up to n will come any more. On a thinned edge: on others, a tombstone says so."""
         raise NotImplementedError("CallOutlet and LinkOutlet say how")  # abstract
 
     def end(self, source: str) -> None:
@@ -181,6 +191,9 @@ class CallOutlet(Outlet):
 
     def _credited(self) -> None:
         self.credit += 1
+
+    def pass_over(self, source: str, n: int) -> None:
+        self.lanes[source].settled = max(self.lanes[source].settled, n)
 
     def end(self, source: str) -> None:
         if source in self.lanes:

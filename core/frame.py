@@ -89,7 +89,7 @@ class Spec:
         """Bytes of the largest plane; 0 for a fact."""
         if not self.is_plane or self.shape is None:
             return 0
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        return int(np.prod(self.shape, dtype=np.int64)) * int(self.dtype.itemsize)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Spec) and self.key() == other.key()

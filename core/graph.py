@@ -16,7 +16,7 @@ from edge.core.document import Document, Place, scalar
 from edge.core.errors import DeviceError, EdgeError, GraphError, ModelError
 from edge.core.model import Model
 from edge.core.options import REQUIRED, declared, nearest
-from edge.core.profile import Profile, Resolved
+from edge.core.profile import Resolved
 from edge.core.stage import ModelName, Source, Stage
 
 TOP = ("version", "name", "device", "stages", "restart", "max_age")
@@ -31,7 +31,8 @@ class Written:
     """One stage as it is written: a class, its options by instance, and the words around them.
 
     instances: suffix → options; {"": options} unless `each` names several. feeds: port → "stage" or "stage.value"; the port
-    "" stands for all ports that are not named.
+    "" stands for all ports that are not named. sound: False where an option is wrong or missing, so that nothing can be said
+    of what depends on them.
     """
 
     def __init__(self, name: str, use: str, cls: type[Stage], place: Place) -> None:
@@ -46,6 +47,7 @@ class Written:
         self.keep: Any = cls.keep
         self.pin = ""
         self.is_display = False
+        self.sound = True
         self.device: dict[str, Any] = {}
 
     @property
@@ -77,6 +79,7 @@ class Graph:
         self.restart: dict[str, float] = dict(RESTART)
         self.max_age = 0.0
         self._from_sets: dict[Place, str] = {}
+        self._has_device = True
         value = document.value
         if not isinstance(value, dict):
             raise GraphError(f"{document.name}:1:1: a graph is a map with 'stages:'; see graphs/file.yaml")
@@ -88,7 +91,8 @@ class Graph:
     @classmethod
     def read(cls, path: pathlib.Path, sets: Iterable[str] = (), device: str = "") -> Graph:
         """Raises UsageError (no such file), GraphError (no document, or a --set that names nothing), DeviceError."""
-        return cls(Document.read(path), path.resolve().parent, sets, device)
+        hint = ": a graph has at least 'stages:'; see graphs/file.yaml"
+        return cls(Document.read(path, hint), path.resolve().parent, sets, device)
 
     def problem(self, place: Place, text: str, code: int = 3) -> None:
         """Keep a problem, at the place of a value in the file or of the --set that gave it."""
@@ -105,7 +109,7 @@ class Graph:
         lines = list(dict.fromkeys(text for _, text, _ in sorted(self.problems, key=lambda p: p[0])))
         error = GraphError(lines)
         codes = {code for _, _, code in self.problems}
-        error.code = next(code for code in (3, 5, 4) if code in codes)
+        error.code = next((code for code in (3, 5, 4) if code in codes), min(codes))
         raise error
 
     # -- the top ----------------------------------------------------------------------------------------------------------
@@ -143,19 +147,16 @@ class Graph:
             name, where = asked, "--device: "
         else:
             where = f"{self.document.where(place)}: "
-        if name not in profile.names():
-            raise GraphError(f"{where}there is no device '{name}'{nearest(name, profile.names())}")
+        line = (0, 0) if asked else self.document.line(place)
         try:
+            if not profile.is_known(name):
+                raise GraphError(f"there is no device '{name}'{nearest(name, profile.names())}")
             resolved = profile.resolve(name)
-        except DeviceError as error:
-            raise DeviceError(f"{where}{error}") from None
-        return resolved, self._runtime(resolved.profile, options, where)
-
-    def _runtime(self, chosen: Profile, options: dict[str, Any], where: str) -> dict[str, Any]:
-        try:
-            return profile.runtime(chosen, options)
-        except GraphError as error:
-            raise GraphError(where + line for line in error.problems) from None
+            return resolved, profile.runtime(resolved.profile, options)
+        except (DeviceError, GraphError) as error:
+            self.problems += [(line, where + problem, error.code) for problem in str(error).splitlines()]
+        self._has_device = False
+        return Resolved("dry", "dry", "", profile.read("dry")), {}  # so that the rest can be checked
 
     # -- --set --------------------------------------------------------------------------------------------------------------
 
@@ -173,8 +174,7 @@ class Graph:
             if isinstance(holder, dict):
                 holder[path[-1]] = scalar(text)
                 self._from_sets[path] = words
-        if problems:
-            raise GraphError(problems)
+        self.problems += [((0, 0), text, 3) for text in problems]
 
     def _set_path(self, value: dict[str, Any], key: str) -> Place | None:
         """`camera.door.path` → where it stands in the document: the longest stage name wins."""
@@ -207,7 +207,7 @@ class Graph:
 
     def _read_stages(self, stages: Any) -> None:
         if not isinstance(stages, dict) or not stages:
-            return self.problem(("stages",) if stages else (), "a graph needs 'stages:', a map of name: {use: ..., from: ...}")
+            return self.problem(("stages",), "a graph needs 'stages:', a map of name: {use: ..., from: ...}")
         for name, words in stages.items():
             place: Place = ("stages", name)
             if not isinstance(name, str) or not NAME.match(name):
@@ -275,7 +275,7 @@ class Graph:
         options = dict(given) if isinstance(given, dict) else {"use": given}
         name = options.pop("use", self.device.resolved)
         place = (*stage.place, "device")
-        if name not in profile.names():
+        if not profile.is_known(name):
             return self.problem(place, f"stage '{stage.name}': there is no device '{name}'{nearest(name, profile.names())}")
         try:
             stage.device = profile.runtime(profile.resolve(name).profile, options)
@@ -323,7 +323,7 @@ class Graph:
             stage.instances[str(suffix)] = self._options(stage, {**common, **(own or {})}, (*place, suffix))
 
     def _options(self, stage: Written, given: Mapping[str, Any], place: Place) -> dict[str, Any]:
-        known = declared(stage.cls)
+        known = declared(stage.cls)  # type: ignore[arg-type,unused-ignore]  # mypy takes the instance's hash for the class's
         values = {}
         for name, value in given.items():
             where = (*place, name) if (*place, name) in self.document.marks or place[2:3] == () else (*stage.place, name)
@@ -331,16 +331,19 @@ class Graph:
                 key = (*where, "key")
                 text = f"stage '{stage.name}': {stage.use} has no option '{name}'{nearest(name, known)}"
                 self.problem(key if key in self.document.marks else where, text)
+                stage.sound = False
                 continue
             folder = pathlib.Path.cwd() if self._is_set(where) else self.folder
             try:
                 values[name] = known[name].convert(value, folder, ASSETS)
             except ValueError as error:
                 self.problem(where, f"stage '{stage.name}': option '{name}': {error}")
+                stage.sound = False
         for name, option in known.items():
             if option.default is REQUIRED and name not in given:
                 doc = f" ({option.doc})" if option.doc else ""
                 self.problem(place, f"stage '{stage.name}': {stage.use} needs '{name}': {option.type_name}{doc}")
+                stage.sound = False
         return values
 
     def _is_set(self, place: Place) -> bool:
@@ -348,7 +351,7 @@ class Graph:
 
     def _models(self, stage: Written) -> None:
         """Find and check the model of each option that names one, before anything starts."""
-        options = next(iter(stage.instances.values()), {})
+        options = next(iter(stage.instances.values()), {}) if self._has_device else {}
         suffixes = self.device.profile.suffixes
         for name, value in options.items():
             if not isinstance(value, ModelName) or not value:

@@ -119,7 +119,7 @@ def _collect(name: str, hook: str) -> dict[str, tuple[type, Any]]:
 def _import(plugin: Plugin) -> Any:
     try:
         return importlib.import_module(plugin.module.partition(":")[0])
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"plugin '{plugin.name}' ({plugin.origin}) failed to import: {_last(error)}") from error
 
 

@@ -55,10 +55,10 @@ class Ledger:
             self._rows[key] = end
             end += width
         self.bytes = end * 8
-        self.cells = None if memory is None else memoryview(memory).cast("B")[: self.bytes].cast("q")
+        self.cells: Any = None if memory is None else memoryview(memory).cast("B")[: self.bytes].cast("q")
 
     @classmethod
-    def fresh(cls, plan: Any) -> "Ledger":
+    def fresh(cls, plan: Any) -> Ledger:
         """A ledger in this process's own memory."""
         ledger = cls(plan, bytearray(cls(plan).bytes))
         ledger.begin()
@@ -86,7 +86,7 @@ class Ledger:
     def in_flight(self, row: int) -> int:
         """What an edge's book says is under way for one camera."""
         cells = self.cells
-        return cells[row + RECEIVED] - cells[row + DELIVERED] - sum(cells[row + LOST_BY_MAKER : row + BOOK])
+        return int(cells[row + RECEIVED] - cells[row + DELIVERED] - sum(cells[row + LOST_BY_MAKER : row + BOOK]))
 
     def reasons(self, cell: int, blocks: int = 1) -> Dict[str, int]:
         """Reason → count, without the zeros, over so many blocks of reasons."""
@@ -104,7 +104,7 @@ class Ledger:
 
 
 def _rows(plan: Any) -> List[Tuple[Tuple[Any, ...], int]]:
-    rows = [(("source", source), SOURCE) for source in plan.sources]
+    rows: List[Tuple[Tuple[Any, ...], int]] = [(("source", source), SOURCE) for source in plan.sources]
     rows += [(("edge", e.index, s), BOOK) for e in plan.edges for s in e.sources]
     rows += [(("visit", stage.name, s), VISIT) for stage in plan.stages for s in stage.sources]
     rows += [(("stage", stage.name), STAGE) for stage in plan.stages]
@@ -119,8 +119,8 @@ def _quantile(counts: List[int], q: float) -> float:
     rest = q * sum(counts)
     if not rest:
         return 0.0
-    for i, count in enumerate(counts):
-        rest -= count
-        if rest <= 0:
-            break
+    i = 0
+    while rest > counts[i]:
+        rest -= counts[i]
+        i += 1
     return round(_SHORTEST * math.exp((i + 0.5) * _STEP), 6)

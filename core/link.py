@@ -24,10 +24,10 @@ from edge.core.plan import EdgePlan, Plan
 
 # kind, reason, edge, source, n, time, born, offset, dtype, rank, shape
 _HEADER = struct.Struct("<BBHHqddQBB4I")
-_VALUE, _PLANE, _LOST, _END = range(4)
+_VALUE, _PLANE, _LOST, _OVER, _END = range(5)
 _BACK = struct.Struct("<BHHq")  # kind, edge, source, n
 _CREDIT, _RELEASE = range(2)
-_HELLO = b"hello"
+_HELLO, _HELLO_AGAIN = b"hello", b"hello again"  # from a reader that has nothing yet; from one that knew a predecessor
 _DTYPES = [np.dtype(name) for name in ("uint8", "float32", "uint16", "int32", "float64", "int64", "float16", "bool", "int16")]
 _DTYPE_CODES = {dtype: i for i, dtype in enumerate(_DTYPES)}
 
@@ -43,6 +43,8 @@ class LinkOutlet(Outlet):
         self.unfinished: deque[tuple[str, Item]] = deque()
         self._again: deque[tuple[str, Item]] = deque()
         self._unsaid: list[str] = []
+        self.begins: dict[str, int] = {}
+        """Camera → the last frame that will not be made again, where this is the successor of a dead maker."""
         self.up = False
         self.bereft = False
         self.credit = 0
@@ -87,8 +89,12 @@ class LinkOutlet(Outlet):
         self._unsaid.append(source)
         self._resume()
 
-    def _post_end(self, source: str) -> None:
-        head = (_END, 0, self.edge.index, self.numbers[source], 0, 0.0, 0.0, 0, 0, 0, 0, 0, 0, 0)
+    def pass_over(self, source: str, n: int) -> None:
+        if self.up:
+            self._post_word(_OVER, source, n)
+
+    def _post_word(self, kind: int, source: str, n: int = 0) -> None:
+        head = (kind, 0, self.edge.index, self.numbers[source], n, 0.0, 0.0, 0, 0, 0, 0, 0, 0, 0)
         self.hub.post(self.reader, [_HEADER.pack(*head)])
 
     # -- what comes back ---------------------------------------------------------------------------------------------------
@@ -115,16 +121,20 @@ class LinkOutlet(Outlet):
         self.up, self.bereft = True, False
         self.credit = self.edge.window
         self._again, self.unfinished = self.unfinished, deque()
-        if self.edge.policy == "live":
+        if not self.edge.side:
             self._tell_of_the_lost()
         self._resume()
 
     def _tell_of_the_lost(self) -> None:
-        """Frames that nobody took while the reader was dead are settled by one tombstone per camera, the newest: it passes
-        through the successor to all who wait for these frames further on."""
+        """Frames that nobody took while the reader was dead, and those that were lost with this maker's predecessor, are
+        settled by one tombstone per camera, the newest: it passes through the reader to all who wait for them further on."""
         for source, book in self.books.items():
-            n = int(self.ledger.cells[book + SENT_N])
-            if n > self.ledger.cells[book + DONE_N]:
+            n = self.begins.get(source, -1)
+            if self.edge.policy == "live":
+                n = max(n, int(self.ledger.cells[book + SENT_N]))
+            if n > self.ledger.cells[book + DONE_N] and self.edge.every > 1:
+                self.pass_over(source, n)
+            elif n > self.ledger.cells[book + DONE_N]:
                 now = time.monotonic()
                 self.credit -= 1
                 self._post(source, Item(n, now, now, reason="worker_died"))
@@ -138,7 +148,7 @@ class LinkOutlet(Outlet):
             self._post(source, item)
         if self.up and not self._again:
             for source in self._unsaid:
-                self._post_end(source)
+                self._post_word(_END, source)
             self._unsaid = []
 
     def lost(self) -> None:
@@ -199,22 +209,22 @@ class Hub:
     def receive(self) -> bool:
         """Handle all that has come back; True if there was anything."""
         any_ = False
-        while True:
-            try:
-                identity, *parts = self.socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return any_
+        while self.socket.get(zmq.EVENTS) & zmq.POLLIN:
+            identity, *parts = self.socket.recv_multipart(zmq.NOBLOCK)
             any_ = True
-            if parts[0] == _HELLO:
-                self._hello(identity)
+            if parts[0] in (_HELLO, _HELLO_AGAIN):
+                self._hello(identity, parts[0] == _HELLO)
             elif identity in self._readers.values():
                 for kind, edge, source, n in _BACK.iter_unpack(parts[0]):
                     outlet = self.outlets[edge]
                     outlet.credited() if kind == _CREDIT else outlet.released(self._sources[source], n)
+        return any_
 
-    def _hello(self, identity: bytes) -> None:
+    def _hello(self, identity: bytes, fresh: bool) -> None:
+        """A fresh reader has nothing: what the books say is under way was lost with its predecessor, though this process
+        may never have met that one."""
         reader = identity.decode().rpartition("/")[0]
-        if reader in self._readers:
+        if fresh or reader in self._readers:
             self._forget(reader)
         self._readers[reader] = identity
         for outlet in self.outlets.values():
@@ -227,7 +237,7 @@ class Hub:
             self._forget(reader)
 
     def _forget(self, reader: str) -> None:
-        del self._readers[reader]
+        self._readers.pop(reader, None)
         for outlet in self.outlets.values():
             if outlet.reader == reader:
                 outlet.lost()
@@ -263,6 +273,8 @@ class Inlet:
         self._policy = {edge.index: edge.policy for edge in plan.edges}
         self._sources = plan.sources
         self._back: list[bytes] = []
+        self._urgent = False
+        self._fresh = True
         self._view: View | None = None
         self.socket: Any = None
 
@@ -277,20 +289,17 @@ class Inlet:
         self.socket.sndhwm = self.socket.rcvhwm = 0
         self.socket.reconnect_ivl = 20
         self.socket.connect(endpoint)
-        self.socket.send(_HELLO)
+        self.socket.send(_HELLO if self._fresh else _HELLO_AGAIN)
         for lane in self._lanes.values():
             lane.settled = -1
 
     def receive(self) -> bool:
         """Put all that has come into the lanes; True if there was anything."""
         any_ = False
-        while self.socket is not None:
-            try:
-                parts = self.socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                break
+        while self.socket is not None and self.socket.get(zmq.EVENTS) & zmq.POLLIN:
             any_ = True
-            self._took(*parts)
+            self._fresh = False
+            self._took(*self.socket.recv_multipart(zmq.NOBLOCK))
         return any_
 
     def _took(self, head: bytes, body: bytes = b"") -> None:
@@ -298,6 +307,10 @@ class Inlet:
         lane = self._lanes[edge, self._sources[number]]
         if kind == _END:
             lane.ended = True
+            self._urgent = True  # the maker waits for the last releases before it goes
+            return
+        if kind == _OVER:
+            lane.settled = max(lane.settled, n)
             return
         item = Item(n, time, born)
         if kind == _LOST:
@@ -317,12 +330,14 @@ class Inlet:
         """Note a credit or release; one for a generation that is gone is of no use to anybody."""
         if socket is self.socket:
             self._back.append(_BACK.pack(kind, edge, number, n))
+            self._urgent = self._urgent or kind == _CREDIT or self._lanes[edge, self._sources[number]].ended
 
-    def flush(self) -> None:
-        """Send the noted credits and releases in one message."""
-        if self._back and self.socket is not None:
+    def flush(self, all: bool = True) -> None:
+        """Send the noted credits and releases in one message. `all=False`: only if there is a credit, on which the maker may
+        wait; a release alone can go with the next credit, since a slot is kept in reserve for it."""
+        if self._back and (all or self._urgent) and self.socket is not None:
             self.socket.send(b"".join(self._back))
-            self._back = []
+            self._back, self._urgent = [], False
 
     def closed(self) -> None:
         """The maker's worker is dead: take what still arrived, then settle what did not."""

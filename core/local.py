@@ -5,6 +5,7 @@ Valid Python 3.7.
 
 from __future__ import annotations
 
+import resource
 import threading
 import time
 from typing import Any, Callable, Dict, List
@@ -69,11 +70,19 @@ class LocalRun:
             self.fail(str(error), error.code)
         except Broken as error:
             self.fail(str(error), StageError.code)
+        except KeyboardInterrupt:  # the second one: a stage may hang, so it is not asked to finish
+            self.kill()
         finally:
             for problem in self.crew.close():
                 self.fail(problem, SourceError.code)
         self._verdict()
-        return report(self.plan, self.ledger, self.began, self.code, self.reason)
+        return report(self.plan, self.ledger, self.began, self.code, self.reason, [self._row()])
+
+    def _row(self) -> Dict[str, Any]:
+        """This process, as the report's one worker."""
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        row: Dict[str, Any] = {"name": self.crew.worker.name, "stages": self.crew.worker.stages, "restarts": 0}
+        return dict(row, peak_rss_bytes=used.ru_maxrss * 1024, cpu_seconds=round(used.ru_utime + used.ru_stime, 3))
 
     def _loop(self) -> None:
         going = time.monotonic()
@@ -126,7 +135,7 @@ def judge(run: Any) -> None:
         for error in failed.values():
             run.fail(error, SourceError.code)
     elif run.strict:
-        bad = ["{}: {}".format(name, error) for name, error in failed.items()]
+        bad = list(failed.values())
         rows = report(run.plan, run.ledger, run.began, 0, "")["cameras"]
         bad += [
             "{}: {} bad frames".format(n, r["dropped"]["decode_error"])

@@ -77,7 +77,7 @@ def slots_of(plan: Plan, worker: WorkerPlan) -> Dict[Tuple[str, str], Spec]:
             slots.update({(source, name + "/" + kept): spec for kept, spec in stage.keeps.items()})
     for edge in plan.edges:
         if edge.previous and edge.reader in worker.stages:
-            slots.update({(source, "{}.{}".format(edge.maker, edge.value)): edge.spec for source in edge.sources})
+            slots.update({(source, f"{edge.maker}.{edge.value}"): edge.spec for source in edge.sources})
     return slots
 
 

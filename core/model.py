@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from edge.core.contract import Contract, File, is_contract
 from edge.core.errors import ModelError
 from edge.core.modelfile import check_onnx, read_file, sha256
@@ -127,6 +128,8 @@ class Model:
 
     @classmethod
     def _from_path(cls, path: Path, suffixes: Sequence[str]) -> Model:
+        if path.is_dir():
+            raise ModelError(f"{path} is a folder: give the path of the model's file in it")
         if path.suffix not in suffixes:
             raise ModelError(f"{path}: the device loads {' or '.join(suffixes)}, not {path.suffix}: convert the model")
         beside = path.with_suffix(".yaml")

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+
 from edge.core.device import Device
 from edge.core.stage import Asset, ModelName, Source, Stage
 

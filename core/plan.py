@@ -78,7 +78,7 @@ class EdgePlan:
 
     @property
     def key(self) -> str:
-        return "{}->{}:{}".format(self.maker, self.reader, self.port)
+        return f"{self.maker}->{self.reader}:{self.port}"
 
     @property
     def side(self) -> bool:
@@ -142,15 +142,15 @@ class Plan:
         return [edge for edge in self.edges if edge.maker == stage]
 
     def copies(self) -> Dict[str, int]:
-        """Value ("stage.value") that crosses to another process → copies of it per frame: 0 where its stage renders in place."""
+        """Value ("stage.value") that leaves its process → copies of it per frame: 0 where its stage renders in place."""
         crossing = sorted({(e.maker, e.value) for e in self.edges if e.kind != "call" and e.spec.is_plane})
         return {f"{maker}.{value}": int(value not in self.stage(maker).renders) for maker, value in crossing}
 
     def to_dict(self) -> Dict[str, Any]:
-        return _plain(self)
+        return dict(_plain(self))
 
     @classmethod
-    def from_dict(cls, data: Dict[str, Any]) -> "Plan":
+    def from_dict(cls, data: Dict[str, Any]) -> Plan:
         """The inverse of `to_dict`."""
         data = dict(data)
         data["stages"] = [_stage(item) for item in data["stages"]]
@@ -239,7 +239,9 @@ def _pools(plan: Plan, worker: WorkerPlan) -> List[Pool]:
             crossing = [e for e in plan.outs(name) if e.value == value and e.kind == "shm" and spec.is_plane]
             if crossing:
                 # Queued at the slowest reader, one that it works on, one being made; a source has one more in its mailbox.
-                count = max(edge.window for edge in crossing) + 2 + 2 * stage.is_source
+                count = max([edge.window for edge in crossing if not edge.side], default=0) + 2 + 2 * stage.is_source
+                # A side branch that hangs keeps its own, so that it never holds up the others.
+                count += sum(edge.window + 1 for edge in crossing if edge.side)
                 pools.append(Pool(name, value, _aligned(spec.nbytes), count, offset))
                 offset += pools[-1].bytes * count
     return pools

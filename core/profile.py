@@ -53,12 +53,27 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
+def is_known(name: Any) -> bool:
+    """Whether a graph may name it: a profile of the folder, or a runtime that a package registers. Raises PluginError."""
+    try:
+        return isinstance(name, str) and (name in names() or bool(_registered(name)))
+    except KeyError:
+        return False
+
+
+def _registered(name: str) -> Profile:
+    """A runtime that a package brings is a profile too, with the usual camera and display. Raises KeyError, PluginError."""
+    hooks.known()[name]  # built-in runtimes are reached by their profiles only
+    cls: Any = hooks.device_class(name)
+    return Profile(title=f"runtime of {hooks.known()[name].origin}", runtime=name, suffixes=tuple(cls.suffixes))
+
+
 @functools.cache
 def read(name: str) -> Profile:
     """The profile of this name. Raises KeyError where there is none, GraphError where its file is wrong."""
     path = FOLDER / f"{name}.yaml"
     if name not in names():
-        raise KeyError(name)
+        return _registered(name)
     document = Document.read(path)
     try:
         return msgspec.convert(document.value, Profile)
@@ -79,14 +94,19 @@ def probe(profile: Profile) -> str:
 
 def resolve(requested: str, may_fall_back: bool = True) -> Resolved:
     """The first profile along the fallbacks that can run here. Raises KeyError (unknown name), DeviceError (none can)."""
-    name, reasons = requested, []
+    name = requested
+    reasons: list[str] = []
+    tried: set[str] = set()
     while True:
         profile = read(name)
+        tried.add(name)
         try:
             what = probe(profile)
         except EdgeError as error:
             reasons.append(f"{name}: {error}" if reasons else str(error))
-            if profile.fallback == "none" or not may_fall_back:
+            if profile.fallback not in {*names()} - tried or not may_fall_back:
+                if profile.fallback not in ("none", *tried):
+                    reasons.append(f"its fallback '{profile.fallback}' is no device")
                 raise DeviceError(f"device '{requested}' cannot run here: {'; '.join(reasons)}. See 'edge devices'") from None
             name = profile.fallback
             continue

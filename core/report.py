@@ -83,7 +83,8 @@ def cameras(plan: Plan, ledger: Ledger) -> Dict[str, Any]:
 
 def _delivered(plan: Plan, ledger: Ledger, source: str) -> int:
     """Frames that every sink has finished; where all sinks skip (a live view only), those of the one that saw most."""
-    counts, views = [], []
+    counts: List[int] = []
+    views: List[int] = []
     for stage in plan.stages:
         if stage.is_sink and source in stage.sources:
             done = ledger.cells[ledger.row("visit", stage.name, source) + DONE]

@@ -23,6 +23,7 @@ from edge.core import spawn
 from edge.core.arena import allocate
 from edge.core.errors import EdgeError, SourceError, StageError
 from edge.core.ledger import (
+    ADMITTED,
     AT_N,
     AT_SINCE_NS,
     AT_SOURCE,
@@ -32,6 +33,8 @@ from edge.core.ledger import (
     DONE_N,
     GOT_N,
     LOST_BY_SUPERVISOR,
+    SOURCE,
+    SOURCE_LOST,
     Ledger,
 )
 from edge.core.local import judge
@@ -66,6 +69,7 @@ class Handle:
         self.process: subprocess.Popen[bytes] | None = None
         self.control: socket.socket | None = None
         self.opened = False
+        self.done = False
         self.ended = False
         self.restart_at = 0.0
         self.waits_for: set[str] = set()
@@ -127,7 +131,7 @@ class Run:
             keeps = Memory(slots_of(self.plan, worker), None).bytes
             self.workers[worker.name] = Handle(worker, allocate(f"memory {worker.name}", keeps))
 
-    # -- the run ----------------------------------------------------------------------------------------------------------------
+    # -- the run ------------------------------------------------------------------------------------------------------------
 
     def run(self) -> dict[str, Any]:
         """Run to the end and return the report. What fails is in it, and in `errors`."""
@@ -216,7 +220,7 @@ class Run:
             late = [name for name, handle in self.workers.items() if not handle.opened]
             raise SourceError(f"{', '.join(late)} did not open within {OPENING:.0f} s")
 
-    # -- processes --------------------------------------------------------------------------------------------------------------
+    # -- processes ----------------------------------------------------------------------------------------------------------
 
     def _spawn(self, handle: Handle) -> None:
         handle.generation += 1
@@ -239,7 +243,7 @@ class Run:
         handle.process = subprocess.Popen(command, pass_fds=fds, stdin=subprocess.DEVNULL, start_new_session=True)
         os.close(order_fd)
         theirs.close()
-        handle.control, handle.opened = mine, False
+        handle.control, handle.opened, handle.done = mine, False, False
         self._selector.register(mine, selectors.EVENT_READ, handle)
 
     def _first(self, handle: Handle) -> dict[str, int]:
@@ -295,6 +299,8 @@ class Run:
         handle.process = None
         if code == 0 or self._closing:
             self._end(handle)
+            if code and not self._stopping:
+                self.fail(f"worker '{handle.plan.name}' ended with code {code} while it closed its stages", StageError.code)
         elif code == CRASHED or code < 0:
             self._died(handle, code)
         else:
@@ -312,6 +318,7 @@ class Run:
         now = time.monotonic()
         how = handle.last_words or (f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}")
         handle.last_words = ""
+        handle.done = False
         self._blame(handle)
         self._disconnect(handle)
         if not handle.opened and handle.generation == 1:
@@ -330,6 +337,7 @@ class Run:
         log.warning("worker '%s' died (%s); another starts in %.1f s", handle.plan.name, how, wait)
         handle.restart_at = now + wait
         handle.waits_for = {name for name in self._neighbours(handle) if self.workers[name].alive}
+        self._settle_within(handle)
         for name in self._neighbours(handle):
             self._settle_between(handle, self.workers[name])
             self.workers[name].tell("closed", worker=handle.plan.name, generation=handle.generation)
@@ -345,6 +353,22 @@ class Run:
             if self._kills[key] == 2:
                 log.error("%s: frame %d of %s killed it twice; it is left out", *key[:1], key[2], source)
             cells[row + AT_STAGE] = -1
+
+    def _settle_within(self, handle: Handle) -> None:
+        """What was under way inside a dead worker is gone; so is what had come to it and was not finished."""
+        ledger, stages = self.ledger, handle.plan.stages
+        for edge in self.plan.edges:
+            for source in () if edge.previous or edge.reader not in stages else edge.sources:
+                book = ledger.row("edge", edge.index, source)
+                ledger.cells[book + GOT_N] = ledger.cells[book + DONE_N]
+                if edge.maker in stages:
+                    ledger.lost(book + LOST_BY_SUPERVISOR, "worker_died", ledger.in_flight(book))
+        for name in stages:
+            if self.plan.stage(name).is_source and self.plan.stage(name).live:
+                row = ledger.row("source", name)
+                lost = sum(ledger.cells[row + SOURCE_LOST : row + SOURCE])
+                waiting = ledger.cells[row + CAPTURED] - ledger.cells[row + ADMITTED] - lost
+                ledger.lost(row + SOURCE_LOST, "worker_died", max(0, waiting))
 
     def _settle_between(self, one: Handle, other: Handle) -> None:
         """Both ends of an edge are dead: nobody else can mend its book."""
@@ -413,7 +437,7 @@ class Run:
         for handle in self.workers.values():
             self._end(handle)
 
-    # -- what workers say ---------------------------------------------------------------------------------------------------------
+    # -- what workers say ---------------------------------------------------------------------------------------------------
 
     def _hear(self, handle: Handle) -> bool:
         """Handle one message; False when there is none."""
@@ -443,6 +467,14 @@ class Run:
         if self.workers[worker].generation == generation:
             self.workers[worker].waits_for.discard(handle.plan.name)
 
+    def _said_done(self, handle: Handle) -> None:
+        """A worker has finished. When all have, all go; before that, one that dies is still replaced."""
+        handle.done = True
+        if all(other.done or other.ended for other in self.workers.values()):
+            self._closing = True
+            for other in self.workers.values():
+                other.tell("stop")
+
     def _said_failed(self, handle: Handle, error: str, code: int) -> None:
         self.fail(error, code)
 
@@ -455,7 +487,7 @@ class Run:
     def _said_source(self, handle: Handle, name: str, error: str, code: int) -> None:
         self.plan.failed[name] = error
 
-    # -- the end ------------------------------------------------------------------------------------------------------------------
+    # -- the end ------------------------------------------------------------------------------------------------------------
 
     def _worker_rows(self) -> list[dict[str, Any]]:
         return [

@@ -1,4 +1,4 @@
-"""Starting our own processes: a fresh interpreter that finds this same `edge`, in a session of its own, dying with its parent."""
+"""Starting our own processes: a fresh interpreter that finds this same `edge` and dies with its parent."""
 
 from __future__ import annotations
 

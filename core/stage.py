@@ -9,6 +9,7 @@ import logging
 from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
+
 from edge.core.frame import Image, Spec
 
 
@@ -115,8 +116,9 @@ class Stage:
 
     context: Context
 
-    def check(self) -> Dict[str, str]:
-        """What is wrong with the options, by option name: called before anything starts. For what types cannot say."""
+    def check(self) -> Mapping[str, object]:
+        """What is wrong with the options, by option name: called before anything starts. For what types cannot say.
+        An EdgeError instead of text where it has an exit code of its own: a file that is not here is no wrong option."""
         return {}
 
     def spec(self, inputs: Dict[str, Spec]) -> Dict[str, Spec]:

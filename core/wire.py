@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import pathlib
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from edge.core import hooks, probe
@@ -53,7 +53,11 @@ def ports_of(stage: Stage) -> dict[str, PortType]:
 
 
 class Wiring:
-    """Builds the plan of a graph, stage by stage in the order in which frames meet them. Problems go to the graph."""
+    """Builds the plan of a graph, stage by stage in the order in which frames meet them. Problems go to the graph.
+
+    Where there are problems already it goes on roughly, to find the others: no source is looked at, sizes are invented, and
+    nothing is said of what lies behind a stage in `unsure`, whose values are not known.
+    """
 
     def __init__(self, graph: Graph, finite: bool = False, tolerant: bool = False) -> None:
         self.graph = graph
@@ -70,6 +74,8 @@ class Wiring:
             notes=graph.notes,
         )
         self.made: dict[str, list[StagePlan]] = {}
+        self.rough = False
+        self.unsure: set[str] = set()
         self.ports: dict[str, dict[str, PortType]] = {}
         self.thinned: dict[str, str] = {}
 
@@ -77,11 +83,10 @@ class Wiring:
         """Raises GraphError with every problem; SourceError where no source is left."""
         stages = self.graph.stages
         self._check_options()
-        self.graph.raise_problems()
-        self.ports = {name: {} if s.is_source else ports_of(s.make()) for name, s in stages.items()}
+        self.ports = {n: {} if s.is_source else self._asked(s, "ports", ports_of, {}, s.make()) for n, s in stages.items()}
         self._check_ports()
         order = self._order()
-        self.graph.raise_problems()
+        self.rough = bool(self.graph.problems)
         self._sources()
         for name in order:
             if not stages[name].is_source:
@@ -97,17 +102,32 @@ class Wiring:
 
     def _check_options(self) -> None:
         for stage in self.graph.stages.values():
-            for suffix in stage.instances:
-                for option, text in stage.make(suffix).check().items():
+            for suffix in stage.instances if stage.sound else ():
+                for option, trouble in self._asked(stage, "check", stage.make(suffix).check, {}).items():
                     where: Place = (*stage.place, "each", suffix, option) if suffix else (*stage.place, option)
                     if where not in self.graph.document.marks:
                         where = (*stage.place, option)
-                    self.graph.problem(where, f"stage '{stage.name}': option '{option}': {text}")
+                    code = trouble.code if isinstance(trouble, EdgeError) else GraphError.code
+                    self.graph.problem(where, f"stage '{stage.name}': option '{option}': {trouble}", code)
+
+    def _asked(self, stage: Written, what: str, method: Callable[..., Any], default: Any, *args: Any) -> Any:
+        """What a plugin's method says; where it fails, the default, and its own words are the problem."""
+        try:
+            return method(*args)
+        except EdgeError as error:
+            told, code = str(error), error.code
+        except Exception as error:
+            told, code = f"{stage.use}.{what} failed: {type(error).__name__}: {error}", GraphError.code
+        known = stage.sound and not self.rough and stage.name not in self.unsure
+        self.unsure.add(stage.name)
+        if known:
+            self.graph.problem(stage.place, f"stage '{stage.name}': {told}", code)
+        return default
 
     def _check_ports(self) -> None:
         for name, stage in self.graph.stages.items():
             for port in stage.feeds:
-                if port and port not in self.ports[name]:
+                if port and port not in self.ports[name] and name not in self.unsure:
                     place = (*stage.place, "from", port, "key")
                     known = self.ports[name]
                     self.graph.problem(place, f"stage '{name}': {stage.use} has no port '{port}'{nearest(port, known)}")
@@ -140,7 +160,8 @@ class Wiring:
             path.append(next(base for base in self._before(path[-1]) if base in names))
         loop = path[path.index(path[-1]) :]
         stage = self.graph.stages[loop[0]]
-        text = f"stage '{loop[0]}' waits for itself ({' ← '.join(loop)}): only a previous-port, like matting's 'prior', may close a loop"
+        way = " ← ".join(loop)
+        text = f"stage '{loop[0]}' waits for itself ({way}): only a previous-port, like matting's 'prior', may close a loop"
         self.graph.problem((*stage.place, "from"), text)
 
     def _add_recordings(self) -> None:
@@ -153,14 +174,17 @@ class Wiring:
             recording.feeds = dict(stage.feeds)
             self.graph.stages[name] = recording
 
-    # -- sources -------------------------------------------------------------------------------------------------------------
+    # -- sources ------------------------------------------------------------------------------------------------------------
 
     def _sources(self) -> None:
         """Look at every camera. One that is not here is left out, and said; none left is an error."""
         written = {s.full(suffix): (s, suffix) for s in self.graph.stages.values() if s.is_source for suffix in s.instances}
-        if not written:
-            raise GraphError(f"{self.graph.document.where(('stages',))}: no stage is a source: add camera: {{use: camera}}")
-        looks = probe.look([(name, s.use, s.instances[suffix]) for name, (s, suffix) in written.items()])
+        if not written and not self.rough:
+            self.graph.problem(("stages",), "no stage is a source: add camera: {use: camera}")
+        if self.rough:
+            looks = {name: probe.Look({}, 0.0, False) for name in written}
+        else:
+            looks = probe.look([(name, s.use, s.instances[suffix]) for name, (s, suffix) in written.items()])
         for name, (stage, suffix) in written.items():
             look = looks[name]
             if look.error and stage.use == "camera" and "path" not in stage.instances[suffix]:
@@ -204,7 +228,7 @@ class Wiring:
         plan.options = stage.instances[suffix]
         self.plan.rates[name] = look.rate
 
-    # -- stages ---------------------------------------------------------------------------------------------------------------
+    # -- stages -------------------------------------------------------------------------------------------------------------
 
     def _new(self, stage: Written, name: str, sources: list[str], made: Stage, makes: dict[str, Spec]) -> StagePlan:
         plan = StagePlan(name, stage.use, stage.name, network=stage.cls.network, sources=sources, makes=makes, pin=stage.pin)
@@ -218,6 +242,8 @@ class Wiring:
     def _stage(self, stage: Written) -> None:
         sources = self._reaching(stage)
         if not sources:
+            if not (self.rough or self.plan.failed or self.graph.problems):
+                self.graph.problem((*stage.place, "from"), f"stage '{stage.name}': no camera reaches it through what it reads")
             return
         groups = [[source] for source in sources] if stage.per_source else [sources]
         for group in groups:
@@ -266,7 +292,7 @@ class Wiring:
         plan = self._new(stage, name, sources, made, self._spec(stage, made, inputs))
         plan.ports, plan.inputs = ports, inputs
         plan.live = all(self._plan(source).live for source in sources)
-        plan.keeps = made.keeps(inputs)
+        plan.keeps = self._asked(stage, "keeps", made.keeps, {}, inputs)
         self.plan.edges += edges
         self._thin(stage, plan, edges)
 
@@ -276,19 +302,24 @@ class Wiring:
     def _maker(self, stage: Written, port: PortType, source: str) -> tuple[StagePlan | None, str]:
         """Who makes this port's value for this camera; a problem where nobody does and it must be wired."""
         named = stage.feeds.get(port.name)
-        starts = [named] if named else [f for p, f in stage.feeds.items() if not (p and self.ports[stage.name][p].previous)]
+        previous = {name for name, other in self.ports[stage.name].items() if other.previous}
+        starts = [named] if named else [feed for name, feed in stage.feeds.items() if name not in previous]
         for start in starts:
             base, only, value = self._feed(start)
-            found = self._search(base, only, value or port.name, port.type if named else None, source)
-            if found[0]:
-                self._check_type(stage, port, *found)
-                return found
+            wanted = value or port.name
+            maker, value = self._search(base, only, wanted, port.type if named else None, source, bool(value))
+            if maker:
+                self._check_type(stage, port, maker, value)
+                return maker, value
         if port.wired or named:
             self._nobody(stage, port, named)
         return None, ""
 
-    def _search(self, base: str, only: str, value: str, kind: Any, source: str) -> tuple[StagePlan | None, str]:
-        """Breadth first upstream. `kind`: at the stage that was named, the one value of this type will do."""
+    def _search(
+        self, base: str, only: str, value: str, kind: Any, source: str, exact: bool = False
+    ) -> tuple[StagePlan | None, str]:
+        """Breadth first upstream. `kind`: at the stage that was named, the one value of this type will do. `exact`: the value
+        itself was named (`stage.value`), so nothing else will do."""
         todo, seen = [(base, only, kind)], set()
         while todo:
             base, only, kind = todo.pop(0)
@@ -300,6 +331,8 @@ class Wiring:
                     continue
                 if value in plan.makes:
                     return plan, value
+                if exact:
+                    return None, ""
                 same = [name for name, spec in plan.makes.items() if kind is not None and spec.type is kind]
                 if len(same) == 1:
                     return plan, same[0]
@@ -308,12 +341,27 @@ class Wiring:
 
     def _nobody(self, stage: Written, port: PortType, named: str | None) -> None:
         place = (*stage.place, "from")
+        if self._unsure_before(stage.name):
+            return
         if named:
-            base = named.split(".")[0]
+            base, only, value = self._feed(named)
             makes = described(f"'{name}'" for plan in self.made.get(base, [])[:1] for name in plan.makes) or "nothing"
-            text = f"stage '{stage.name}': '{named}' does not make '{port.name}': it makes {makes}"
+            text = f"stage '{stage.name}': '{only or base}' does not make '{value or port.name}': it makes {makes}"
+            self.unsure.add(stage.name)
             return self.graph.problem((*place, port.name), text)
         self.graph.problem(place, f"stage '{stage.name}': {stage.use} needs '{port.name}', which nothing before it makes")
+
+    def _unsure_before(self, name: str) -> bool:
+        """Whether some stage before this one, or this one, is not known well enough to say what is made."""
+        todo, seen = [name], set()
+        while todo:
+            name = todo.pop()
+            if name in self.unsure or name not in self.graph.stages:
+                return True
+            seen.add(name)
+            feeds = self.graph.stages[name].feeds.values()
+            todo += [base for base in (feed.split(".")[0] for feed in feeds) if base not in seen]
+        return False
 
     def _check_type(self, stage: Written, port: PortType, maker: StagePlan, value: str) -> None:
         made, want = maker.makes[value].type, port.type
@@ -355,23 +403,15 @@ class Wiring:
         return inputs
 
     def _spec(self, stage: Written, made: Stage, inputs: dict[str, Spec]) -> dict[str, Spec]:
-        try:
-            return made.spec(inputs)
-        except EdgeError as error:
-            self.graph.problem(stage.place, f"stage '{stage.name}': {error}", error.code)
-        except Exception as error:  # a plugin's code: its own words are the best report
-            if not self.graph.problems:
-                self.graph.problem(
-                    stage.place, f"stage '{stage.name}': {stage.use}.spec failed: {type(error).__name__}: {error}"
-                )
-        return {name: Spec(kind, (1, 1, 3)) for name, kind in made.makes.items()}
+        guess = {name: Spec(kind, (1, 1, 3)) for name, kind in made.makes.items()}
+        return self._asked(stage, "spec", made.spec, guess, inputs)  # type: ignore[no-any-return]
 
     def _thin(self, stage: Written, plan: StagePlan, edges: list[EdgePlan]) -> None:
         """A branch that skips frames may not be joined with one that does not: the join would wait for what was skipped."""
         tags = {self.thinned.get(edge.maker, "") for edge in edges}
         if len(tags) > 1:
             lossy = described(sorted(f"'{tag}'" for tag in tags if tag))
-            text = f"stage '{stage.name}' joins frames that {lossy} skips (keep) with frames that are not skipped: read both from one branch"
+            text = f"stage '{stage.name}' joins frames that {lossy} skips (keep) with all frames: read both from one branch"
             self.graph.problem((*stage.place, "from"), text)
         if stage.keep == "latest" and len({edge.maker for edge in edges}) > len(plan.sources):
             text = f"stage '{stage.name}': keep: latest needs all its values from one stage, here they come from several"
@@ -379,7 +419,7 @@ class Wiring:
         own = plan.name if stage.keep != "all" and stage.keep != 1 else ""
         self.thinned[plan.name] = own or next(iter(tags), "")
 
-    # -- loops ----------------------------------------------------------------------------------------------------------------
+    # -- loops --------------------------------------------------------------------------------------------------------------
 
     def _loops(self) -> None:
         """Wire the previous-ports, now that what they read is known."""
@@ -391,9 +431,9 @@ class Wiring:
                         self._loop(stage, plan, port)
 
     def _loop(self, stage: Written, plan: StagePlan, port: PortType) -> None:
-        base, only, value = self._feed(stage.feeds[port.name])
+        base, only, named = self._feed(stage.feeds[port.name])
         for source in plan.sources:
-            maker, value = self._search(base, only, value or port.name, port.type, source)
+            maker, value = self._search(base, only, named or port.name, port.type, source, bool(named))
             if maker is None:
                 self._nobody(stage, port, stage.feeds[port.name])
                 return

@@ -1,4 +1,4 @@
-"""A worker: one process of a graph. It opens its stages, takes frames from its links, runs the engine, passes on, until the end.
+"""A worker: one process of a graph. It opens its stages, takes frames from its links, runs the engine, passes on.
 
 The supervisor started it and speaks to it on one socket; everything else it needs lies in memory that the supervisor made.
 """
@@ -6,6 +6,8 @@ The supervisor started it and speaks to it on one socket; everything else it nee
 from __future__ import annotations
 
 import faulthandler
+import gc
+import functools
 import logging
 import mmap
 import os
@@ -23,7 +25,7 @@ from edge.core.arena import Arena
 from edge.core.crew import Crew, fill
 from edge.core.engine import Broken
 from edge.core.errors import EdgeError
-from edge.core.ledger import BEAT_NS, Ledger
+from edge.core.ledger import BEAT_NS, DONE_N, Ledger
 from edge.core.link import Hub, Inlet, LinkOutlet
 from edge.core.memory import Memory, slots_of
 from edge.core.model import Model
@@ -79,6 +81,7 @@ class Worker:
         self.poller.register(self._wakes, zmq.POLLIN)
         self.row = self.ledger.row("worker", self.me.name)
         self._parting = False
+        self._told_done = False
 
     def _crew(self, memory_fd: int) -> Crew:
         memory = Memory(slots_of(self.plan, self.me), mmap.mmap(memory_fd, 0))
@@ -105,26 +108,41 @@ class Worker:
             if edge.kind == "call" or edge.previous:
                 continue
             if edge.maker in nodes:
-                nodes[edge.maker].outlets.append(self.hub.add(edge, self.plan.stage(edge.reader).worker))
+                outlet = self.hub.add(edge, self.plan.stage(edge.reader).worker)
+                outlet.begins = {source: self._begins(edge.maker, source) for source in edge.sources}
+                nodes[edge.maker].outlets.append(outlet)
             elif edge.reader in nodes:
                 worker = self.plan.stage(edge.maker).worker
                 lane = self.crew.engine.lane
                 lanes.setdefault(worker, {}).update({(edge.index, source): lane(edge, source) for source in edge.sources})
         for name, node in nodes.items():
             if any(isinstance(outlet, LinkOutlet) for outlet in node.outlets):
-                node.room = lambda name=name: self.arena.has_room(name)
+                node.room = functools.partial(self.arena.has_room, name)
         me = f"{self.me.name}/{self.order.generation}"
         self.inlets = {worker: Inlet(self.context, me, which, self.plan) for worker, which in lanes.items()}
 
-    # -- life -----------------------------------------------------------------------------------------------------------------
+    def _begins(self, stage: str, source: str) -> int:
+        """The last frame of this camera that will not come out of this stage again: a predecessor had finished with it."""
+        if stage == source:
+            return self.order.first[source] - 1
+        entering = [e for e in self.plan.edges if e.reader == stage and source in e.sources and not e.previous]
+        return min(
+            self._begins(edge.maker, source)
+            if edge.kind == "call"
+            else int(self.ledger.cells[self.ledger.row("edge", edge.index, source) + DONE_N])
+            for edge in entering
+        )
+
+    # -- life ---------------------------------------------------------------------------------------------------------------
 
     def run(self) -> int:
         """The exit code."""
         try:
             self.say("open", places=self.crew.open())
             self._go()
-            while not (self.crew.done and self.hub.settled) and not self._parting:
+            while not self._parting:
                 self._round()
+                self._tell_done()
         except EdgeError as error:
             self.say("failed", error=str(error), code=error.code)
             return error.code
@@ -146,26 +164,37 @@ class Worker:
         self._gone = False
         while not self._gone and not self._parting:
             self._poll(IDLE)
-        self.crew.start(self._wake, self.order.first, self.order.most)
+        if self._gone:
+            # What was loaded so far stays for good: without this the collector walks all of it again and again between frames.
+            gc.collect()
+            gc.freeze()
+            self.crew.start(self._wake, self.order.first, self.order.most)
 
     def _round(self) -> None:
         """One turn: what has come, what can be done, what goes back."""
-        self._poll(0.0)
-        worked = False
+        idle = False
         for _ in range(8):
-            if not self.crew.work():
+            idle = not self.crew.work()
+            if idle:
                 break
-            worked = True
         self._flush()
-        if not worked:
-            self._poll(IDLE)
-            self.crew.engine.tick()
+        if not self._poll(IDLE if idle else 0.0) and idle:
+            self._flush(all=True)
+        self.crew.engine.tick()
 
-    def _poll(self, seconds: float) -> None:
+    def _tell_done(self) -> None:
+        """Say that all is finished here. The process stays until everybody's is: the successor of a reader that dies now
+        has to be told, too, that nothing more will come."""
+        if not self._told_done and self.crew.done and self.hub.settled:
+            self._told_done = True
+            self.say("done")
+
+    def _poll(self, seconds: float) -> bool:
+        """Wait for something and take it; False where nothing came."""
         self.ledger.cells[self.row + BEAT_NS] = time.monotonic_ns()
-        ready = dict(self.poller.poll(seconds * 1000))
+        ready = dict(self.poller.poll(int(seconds * 1000)))
         if not ready:
-            return
+            return False
         if self.control.fileno() in ready:
             self._hear()
         if self._wakes in ready:
@@ -175,10 +204,11 @@ class Worker:
         for inlet in self.inlets.values():
             if inlet.socket in ready:
                 inlet.receive()
+        return True
 
-    def _flush(self) -> None:
+    def _flush(self, all: bool = False) -> None:
         for inlet in self.inlets.values():
-            inlet.flush()
+            inlet.flush(all)
 
     def _wake(self) -> None:
         """Called from a source's thread. A full pipe means that the main thread is about to look anyway."""
@@ -187,7 +217,7 @@ class Worker:
         except BlockingIOError:
             pass
 
-    # -- the supervisor ---------------------------------------------------------------------------------------------------------
+    # -- the supervisor -----------------------------------------------------------------------------------------------------
 
     def say(self, what: str, **more: Any) -> None:
         try:
@@ -230,10 +260,14 @@ class Worker:
         self.say("settled", worker=worker, generation=generation)
 
     def _part(self) -> None:
+        """Leave. Who was told to stop does not wait for readers that may be gone as well."""
         for inlet in self.inlets.values():
             inlet.close()
         self.hub.socket.close()
-        self.context.term()
+        if self._parting:
+            self.context.destroy(linger=0)
+        else:
+            self.context.term()
 
 
 class Devices:

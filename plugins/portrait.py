@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ class Portrait(Stage):
     mirror: bool = False  # swap left and right, as a mirror does
 
     makes = {"image": Image, "truth": Alpha}
-    renders = ("image", "truth")
+    renders: Tuple[str, ...] = ("image", "truth")
 
     def check(self) -> Dict[str, str]:
         if 0 <= self.size <= LARGEST:

@@ -87,7 +87,7 @@ class Record(Stage):
                 tape.finish()
             except SourceError as problem:
                 problems.append(problem)
-            if not tape.written:
+            if not tape.written and not tape.full:
                 self.context.log.warning("%s: no frame of %s came, so nothing was recorded", tape.path, source)
         if problems:
             raise problems[0]
@@ -104,6 +104,7 @@ class Tape:
         self.written = 0
         self.size: Tuple[int, int] = (0, 0)
         self.warned = False
+        self.full = False
         self._writer: Any = None
         self._held: List[Tuple[np.ndarray, float]] = []
         self._start = 0.0
@@ -144,13 +145,15 @@ class Tape:
             self._write(picture)
 
     def _write(self, picture: np.ndarray) -> None:
-        if self._writer is None:
-            self.size = (picture.shape[0], picture.shape[1])
-            self._writer = self._begin()
         disk = os.statvfs(self.part.parent)
-        full = disk.f_bavail * disk.f_frsize < FREE
-        # OpenCV 4 returns None, OpenCV 5 whether it could write.
-        if full or self._writer.write(evened(fitted(picture, self.size))) is False:
+        self.full = disk.f_bavail * disk.f_frsize < FREE
+        if not self.full:
+            if self._writer is None:
+                self.size = (picture.shape[0], picture.shape[1])
+                self._writer = self._begin()
+            # OpenCV 4 returns None, OpenCV 5 whether it could write.
+            self.full = self._writer.write(evened(fitted(picture, self.size))) is False
+        if self.full:
             raise SourceError(f"{self.path}: the disk is full; {self.written} frames are recorded. Make room or change path")
         self.written += 1
 

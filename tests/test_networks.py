@@ -10,10 +10,10 @@ import pathlib
 import cv2
 import numpy as np
 import pytest
-from edge.devices.onnx import Onnx
-from edge.plugins.matting import Matting
 
 from edge import Context, Frame, Model
+from edge.devices.onnx import Onnx
+from edge.plugins.matting import Matting
 
 FILES = {
     "portrait": "portrait",

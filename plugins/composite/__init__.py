@@ -6,10 +6,10 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
-from edge.plugins.composite.background import Background, Size, Still, checkerboard, open_background, still, trouble
-from edge.plugins.composite.foreground import blurred, edged, implausible, lay
 
 from edge import Alpha, Asset, Context, Frame, GraphError, Image, Spec, Stage, hookimpl
+from edge.plugins.composite.background import Background, Size, Still, checkerboard, open_background, still, trouble
+from edge.plugins.composite.foreground import blurred, edged, implausible, lay
 
 try:
     from typing import Literal
@@ -42,8 +42,8 @@ class Composite(Stage):
     renders = ("image",)
     tick_after = 0.5
 
-    def check(self) -> Dict[str, str]:
-        wrong = {}
+    def check(self) -> Dict[str, object]:
+        wrong: Dict[str, object] = {}
         for name, low, high in (("blur", 1, 100), ("shift", -32, 32), ("soft", 0, 64)):
             value = getattr(self, name)
             if not low <= value <= high:

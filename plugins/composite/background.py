@@ -11,10 +11,10 @@ from typing import Callable, Dict, Optional, Tuple, Union
 
 import cv2
 import numpy as np
-from edge.plugins.composite.picture import check_size, is_picture, is_text, read_picture
 
 import edge
-from edge import Frame, SourceError
+from edge import EdgeError, Frame, GraphError, SourceError
+from edge.plugins.composite.picture import check_size, is_picture, is_text, read_picture
 
 # What is wrong with a file is said in one line, by us. FFmpeg reads this at the first capture.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -110,7 +110,7 @@ Background = Union[Still, Video]
 def open_background(name: str, rgb: bool = False, largest: Optional[Size] = None) -> Background:
     """The background of this name. `largest`: the size of the largest frame, beyond which no pixels are kept.
 
-    Raises SourceError.
+    Raises SourceError; GraphError for what is no colour.
     """
     colour = colour_of(name)
     if colour:
@@ -125,22 +125,22 @@ def open_background(name: str, rgb: bool = False, largest: Optional[Size] = None
 
 
 def still(name: str, rgb: bool = False, largest: Optional[Size] = None) -> Still:
-    """A background that can be shown without a frame. Raises SourceError."""
+    """A background that can be shown without a frame. Raises SourceError; GraphError for what can be no cover."""
     behind = None if name == "blur" else open_background(name, rgb, largest)
     if isinstance(behind, Still):
         return behind
     if behind:
         behind.close()
-    raise SourceError(f"'{name}' cannot be a cover; give a colour or a picture")
+    raise GraphError(f"'{name}' cannot be a cover; give a colour or a picture")
 
 
-def trouble(opener: Callable[[str], Background], name: str) -> str:
-    """What is wrong with a background, in one line; "" for nothing. It is opened to find out."""
+def trouble(opener: Callable[[str], Background], name: str) -> Optional[EdgeError]:
+    """What is wrong with a background; None for nothing. It is opened to find out."""
     try:
         opener(name).close()
-    except SourceError as error:
-        return str(error)
-    return ""
+    except EdgeError as error:
+        return error
+    return None
 
 
 def colour_of(name: str) -> Tuple[int, ...]:
@@ -160,7 +160,7 @@ def find(name: str) -> str:
     if name and path.is_file():
         return str(path)
     if name.startswith("#"):
-        raise SourceError(f"'{name}' is no colour; write it like #20a040")
+        raise GraphError(f"'{name}' is no colour; write it like #20a040")
     known = sorted(file.name for file in assets.glob("*.*")) + sorted(COLOURS) + ["blur"]
     near = difflib.get_close_matches(pathlib.Path(name).name, known, 1, 0.5)
     hint = f"Did you mean '{near[0]}'?" if near else "Give a file, a colour like #20a040, or blur"

@@ -11,12 +11,12 @@ from typing import Any, Callable, Dict, Iterator, Tuple
 
 import cv2
 import numpy as np
+
+from edge import Alpha, Context, Image, Source, Spec, hookimpl
 from edge.plugins.demo import script
 from edge.plugins.demo.figure import Canvas, Figure
 from edge.plugins.demo.light import LIGHTS, WRAP, Light
 from edge.plugins.demo.room import Room
-
-from edge import Alpha, Context, Image, Source, Spec, hookimpl
 
 try:
     from typing import Literal

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import cv2
 import numpy as np
+
 from edge.plugins.demo import hair, hand, head, torso
 from edge.plugins.demo.light import UNIT
 from edge.plugins.demo.script import Arm, Pose

@@ -11,6 +11,7 @@ from typing import Sequence, Tuple
 
 import cv2
 import numpy as np
+
 from edge.plugins.demo.shape import SHIFT, Part, Sheet, double, single, smooth, step
 
 BOX = (-0.85, -0.75, 0.85, 1.35)

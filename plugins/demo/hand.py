@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import List, Sequence, Tuple
 
 import numpy as np
+
 from edge.plugins.demo.shape import Part, Sheet, inflate, normals, paint, single, smooth, step
 
 BOX = (-0.42, -0.88, 0.46, 0.14)

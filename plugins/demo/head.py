@@ -11,6 +11,7 @@ from typing import Sequence, Tuple
 
 import cv2
 import numpy as np
+
 from edge.plugins.demo.shape import SHIFT, Colour, Part, Sheet, double, inflate, mirrored, normals, paint, single, smooth, step
 
 OUTLINE = ((0, -0.5), (0.16, -0.478), (0.275, -0.385), (0.325, -0.22), (0.33, -0.06), (0.322, 0.08), (0.302, 0.2))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Dict, Sequence, Tuple
 
 import numpy as np
+
 from edge.plugins.demo.shape import single
 
 SIZE = 256  # pixels along one side of a sphere picture

@@ -11,6 +11,7 @@ from typing import Any, Dict, Tuple
 
 import cv2
 import numpy as np
+
 from edge.plugins.demo.light import LIGHTS
 from edge.plugins.demo.shape import between, double, single
 

@@ -11,6 +11,7 @@ from typing import Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
+
 from edge.plugins.demo.shape import double
 
 CELL = 4  # the distance is smooth: one value for every few pixels is enough

@@ -9,6 +9,7 @@ from typing import Sequence
 
 import cv2
 import numpy as np
+
 from edge.plugins.demo.shape import Part, Sheet, double, inflate, mirrored, normals, paint, single, smooth, step
 
 NECK_BOX = (-0.5, 0.2, 0.5, 1.3)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from edge import hookimpl
 from edge.plugins.images.sink import ImageFiles
 from edge.plugins.images.source import Images
-
-from edge import hookimpl
 
 __all__ = ["ImageFiles", "Images"]
 

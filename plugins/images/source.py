@@ -11,9 +11,9 @@ from typing import Any, Dict, Iterator, List, Literal, Tuple, Union
 
 import cv2
 import numpy as np
-from edge.plugins.images.size import Size, is_jpeg, size_of
 
 from edge import Drop, Image, Source, SourceError, Spec
+from edge.plugins.images.size import Size, is_jpeg, size_of
 
 PIXELS = 64 * 2**20
 """The largest picture that is decoded."""

@@ -8,9 +8,9 @@ from typing import Any, Dict
 
 import cv2
 import numpy as np
-from edge.plugins.web.board import Board
 
 from edge import Context, Frame, Image, SourceError, Stage, hookimpl
+from edge.plugins.web.board import Board
 
 TO_BGR = {"rgb": cv2.COLOR_RGB2BGR, "nv21": cv2.COLOR_YUV2BGR_NV21, "nv12": cv2.COLOR_YUV2BGR_NV12}
 SHORTEST_TOKEN = 16

@@ -14,8 +14,6 @@ import time
 from typing import Any, AsyncIterator, Dict, Optional
 
 import uvicorn
-from edge.plugins.web.board import Board, Picture
-from edge.plugins.web.door import Door
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -24,6 +22,8 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from edge import Context, SourceError
+from edge.plugins.web.board import Board, Picture
+from edge.plugins.web.door import Door
 
 HERE = pathlib.Path(__file__).parent
 PORTS = range(8080, 8101)

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 import tiny_networks
+
 from edge.core.contract import Contract
 from edge.core.errors import ModelError
 from edge.core.model import SHIPPED, Model, known

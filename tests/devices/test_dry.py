@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 import tiny_networks
+
 from edge.core.model import Model
 from edge.devices.dry import RUNTIME
 

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import tiny_networks
+
 from edge.core.errors import DeviceError, ModelError
 from edge.core.model import Model
 from edge.devices import onnx as device

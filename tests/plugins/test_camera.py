@@ -9,10 +9,10 @@ import types
 import cv2
 import numpy as np
 import pytest
-from edge.plugins import camera as module
-from edge.plugins.camera import Camera
 
 from edge import Context, Drop, SourceError
+from edge.plugins import camera as module
+from edge.plugins.camera import Camera
 
 
 class FakeCapture:

@@ -6,11 +6,11 @@ import itertools
 
 import numpy as np
 import pytest
+
+from edge import Alpha, Context, Image
 from edge.core.options import declared
 from edge.plugins.demo import Demo, script
 from edge.plugins.demo.light import LIGHTS, SIZE, UNIT, Light
-
-from edge import Alpha, Context, Image
 
 FPS = 10.0
 EMPTY, ENTERS, TALKS, FRONT, BESIDE, GONE, DIM, LAMP, BACK = (

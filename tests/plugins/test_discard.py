@@ -3,9 +3,9 @@
 import inspect
 
 import numpy as np
-from edge.plugins.discard import Discard
 
 from edge import Context, Image
+from edge.plugins.discard import Discard
 
 
 def test_takes_pictures_and_makes_nothing():

@@ -10,10 +10,10 @@ import types
 import cv2
 import numpy as np
 import pytest
-from edge.plugins import file as module
-from edge.plugins.file import File
 
 from edge import Context, Drop, SourceError
+from edge.plugins import file as module
+from edge.plugins.file import File
 
 HEIGHT, WIDTH = 48, 64
 

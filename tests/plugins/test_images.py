@@ -12,10 +12,10 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from edge.plugins.images import ImageFiles, Images, sink, source
-from edge.plugins.images.size import size_of
 
 from edge import Alpha, Context, Drop, Frame, Image, Raw, SourceError, Spec
+from edge.plugins.images import ImageFiles, Images, sink, source
+from edge.plugins.images.size import size_of
 
 
 def stage(path, **options):

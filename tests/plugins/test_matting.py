@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 import tiny_networks
+
+from edge import Alpha, Context, Drop, Frame, Image, Model, Raw, Spec, Tensor
 from edge.devices.dry import Dry
 from edge.devices.onnx import Onnx
 from edge.plugins.matting import Matting
-
-from edge import Alpha, Context, Drop, Frame, Image, Model, Raw, Spec, Tensor
 
 GREY = np.full((20, 30, 3), 102, np.uint8)  # 0.4
 NOISE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)

@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 import pytest
-from edge.plugins.portrait import Portrait
 
 from edge import Alpha, Context, GraphError, Image, Spec
+from edge.plugins.portrait import Portrait
 
 
 def picture(height, width, seed=0):

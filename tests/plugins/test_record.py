@@ -10,10 +10,10 @@ import types
 import cv2
 import numpy as np
 import pytest
-from edge.plugins import record as module
-from edge.plugins.record import Record
 
 from edge import Context, Frame, Image, SourceError, Spec
+from edge.plugins import record as module
+from edge.plugins.record import Record
 
 
 def recorder(path, sources=("camera",), fps=0.0, **context):

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from edge.plugins.resize import Resize
 
 from edge import Alpha, Context, GraphError, Image, Spec
+from edge.plugins.resize import Resize
 
 
 def picture(height, width):

@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 import pytest
-from edge.plugins.temporal import Temporal
 
 from edge import Alpha, Context, Frame, Image, Prior, Raw, Spec
+from edge.plugins.temporal import Temporal
 
 SIZE = (96, 128)
 RAW = np.full((32, 32), 0.4, np.float32)

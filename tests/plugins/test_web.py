@@ -15,11 +15,11 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+
+from edge import Context, Frame, Image, SourceError, Spec
 from edge.plugins import web as module
 from edge.plugins.web import Web, board
 from edge.plugins.web.board import Board
-
-from edge import Context, Frame, Image, SourceError, Spec
 
 server = pytest.importorskip("edge.plugins.web.server", reason="needs the extra: pip install 'edgeflow[web]'")
 
