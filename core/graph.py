@@ -97,7 +97,8 @@ class Graph:
     def problem(self, place: Place, text: str, code: int = 3) -> None:
         """Keep a problem, at the place of a value in the file or of the --set that gave it."""
         for given, words in self._from_sets.items():
-            if place[: len(given)] == given:
+            inside = given[: len(place)] == place and (place not in self.document.marks or place[2:3] not in ((), ("each",)))
+            if inside or place[: len(given)] == given:
                 self.problems.append(((0, 0), f"--set {words}: {text}", code))
                 return
         self.problems.append((self.document.line(place), f"{self.document.where(place)}: {text}", code))
@@ -143,18 +144,21 @@ class Graph:
         options = dict(given) if isinstance(given, dict) else {}
         name = options.pop("use", "desktop") if isinstance(given, dict) else given or "desktop"
         place: Place = ("device", "use") if isinstance(given, dict) and "use" in given else ("device",)
-        if asked:
-            name, where = asked, "--device: "
-        else:
-            where = f"{self.document.where(place)}: "
-        line = (0, 0) if asked else self.document.line(place)
+        if asked and asked != name:  # what the file says of its own device does not hold for another
+            options = {option: value for option, value in options.items() if ("device", option) in self._from_sets}
+        name = asked or name
         try:
             if not profile.is_known(name):
                 raise GraphError(f"there is no device '{name}'{nearest(name, profile.names())}")
             resolved = profile.resolve(name)
             return resolved, profile.runtime(resolved.profile, options)
         except (DeviceError, GraphError) as error:
-            self.problems += [(line, where + problem, error.code) for problem in str(error).splitlines()]
+            for text in str(error).splitlines():
+                option = next((option for option in options if f"'{option}'" in text), None)
+                if option is None and asked:
+                    self.problems.append(((0, 0), f"--device: {text}", error.code))
+                else:
+                    self.problem(place if option is None else ("device", option), text, error.code)
         self._has_device = False
         return Resolved("dry", "dry", "", profile.read("dry")), {}  # so that the rest can be checked
 
@@ -170,10 +174,11 @@ class Graph:
                 continue
             holder: Any = value
             for step in path[:-1]:
-                holder = holder.setdefault(step, {}) if isinstance(holder, dict) else {}
-            if isinstance(holder, dict):
-                holder[path[-1]] = scalar(text)
-                self._from_sets[path] = words
+                if not isinstance(holder.get(step, {}), dict):
+                    holder[step] = {}  # a word becomes a map: whether it may be one is found out with the rest
+                holder = holder.setdefault(step, {})
+            holder[path[-1]] = scalar(text)
+            self._from_sets[path] = words
         self.problems += [((0, 0), text, 3) for text in problems]
 
     def _set_path(self, value: dict[str, Any], key: str) -> Place | None:
@@ -192,13 +197,17 @@ class Graph:
         if len(steps) > 2 and isinstance(each, dict) and steps[1] in each:
             each[steps[1]] = each[steps[1]] or {}
             return ("stages", steps[0], "each", *steps[1:])
+        if len(steps) > 2 and isinstance(each, dict) and steps[1] not in RESERVED:
+            return None
         return ("stages", *steps)
 
     def _set_problem(self, value: dict[str, Any], words: str, key: str, equals: str) -> str:
         if not equals:
             return f"--set {words}: write stage.option=value"
         known = [*(value.get("stages") or {}), "device", "restart", "max_age", "name"]
-        name = key.split(".")[0]
+        name, *rest = key.split(".")
+        if name in known and len(rest) > 1:
+            return f"--set {words}: '{name}' has no camera '{rest[0]}'{nearest(rest[0], value['stages'][name]['each'])}"
         if name in known:
             return f"--set {words}: which option of '{name}'? Write {name}.option=value"
         return f"--set {words}: there is no stage '{name}'{nearest(name, known)}"

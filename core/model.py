@@ -129,7 +129,7 @@ class Model:
     @classmethod
     def _from_path(cls, path: Path, suffixes: Sequence[str]) -> Model:
         if path.is_dir():
-            raise ModelError(f"{path} is a folder: give the path of the model's file in it")
+            raise ModelError(f"{path} is not a file but a folder: give the path of the model in it")
         if path.suffix not in suffixes:
             raise ModelError(f"{path}: the device loads {' or '.join(suffixes)}, not {path.suffix}: convert the model")
         beside = path.with_suffix(".yaml")

@@ -13,7 +13,7 @@ from edge.core.hooks import ROOT
 _BOOT = (
     "import sys; sys.path[0] = {root!r}; from edge.core import spawn; spawn.tie({parent}); from {module} import main; main()"
 )
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 
 
 def command(module: str) -> list[str]:
@@ -28,3 +28,8 @@ def tie(parent: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def title(name: str) -> None:
+    """What `ps -o comm` and `top` call this process; the kernel keeps 15 bytes."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_NAME, name.encode()[:15])

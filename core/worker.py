@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 import zmq
 
-from edge.core import hooks
+from edge.core import hooks, spawn
 from edge.core.arena import Arena
 from edge.core.crew import Crew, fill
 from edge.core.engine import Broken
@@ -312,6 +312,7 @@ def main() -> None:
     order_fd, control_fd, *fds = map(int, sys.argv[1:])
     with open(order_fd, "rb") as file:
         order = msgspec.msgpack.decode(file.read(), type=Order)
+    spawn.title("edge:" + order.worker)
     control = socket.socket(fileno=control_fd)
     code = Worker(order, control, *fds).run()
     logging.shutdown()

@@ -22,9 +22,9 @@ def run(folder, *words):
 def books_balance(report):
     """Of what an edge received, everything was delivered or dropped for a reason, and nothing is under way."""
     assert report["edges"]
-    for name, edge in report["edges"].items():
-        assert edge["received"] == edge["delivered"] + sum(edge["dropped"].values()), name
-        assert edge["in_flight"] == 0, name
+    for name, book in report["edges"].items():
+        assert book["received"] == book["delivered"] + sum(book["dropped"].values()), name
+        assert book["in_flight"] == 0, name
 
 
 @pytest.mark.parametrize("workers", ["auto", "none"])
@@ -39,7 +39,7 @@ def test_every_frame_arrives(tmp_path, workers):
     books_balance(report)
 
     names = [(worker["name"], worker["stages"]) for worker in report["workers"]]
-    kinds = {name: edge["kind"] for name, edge in report["edges"].items()}
+    kinds = {name: book["kind"] for name, book in report["edges"].items()}
     if workers == "auto":
         assert names == [("camera", ["camera", "small"]), ("out", ["out"])]
         assert kinds["small->out:image"] == "shm" and kinds["camera->small:image"] == "call"

@@ -31,6 +31,15 @@ from edge.core.worker import Order, Worker, endpoint
 Action = tuple[Any, ...]
 
 
+TURNS = ("hear", "up", "down", "work")
+"""What a worker does of its own accord, and may die in the middle of."""
+
+
+def who(action: Action) -> str:
+    """The worker that an action is a turn of."""
+    return str(action[1]).partition("/")[0].partition(".")[0]
+
+
 class Killed(BaseException):
     """The process is gone. Nothing after this point has happened."""
 
@@ -452,27 +461,41 @@ class World:
         self.plan = plan
         self.frames = frames
         self.hurried = hurried
+        self.prompt = False
         self.block = bytearray(Ledger(plan).bytes)
         self.routers: dict[str, Router] = {}
         self.dealers: dict[tuple[str, str], Dealer] = {}
         self.controls: dict[str, collections.deque[Any]] = {w.name: collections.deque() for w in plan.workers}
         self.members: dict[str, Member] = {}
+        self._all: list[Member] = []
         self.dead: set[str] = set()
         self.shown: collections.defaultdict[tuple[str, str], list[tuple[int, bool]]] = collections.defaultdict(list)
         self.trace: list[Action] = []
         self.safe: set[tuple[str, int]] = set()
         self.kills = 0
         self._fuse = -1
-        self.frozen: set[str] = set()
+        self.fired = False
         self.office = Office(self, patient)
         self.office._start_all()
         for name in self.office.workers:
             self.office.hear(name, "open", {"places": {}})
 
     def close(self) -> None:
+        """Give back the memory. It hangs in circles, and the next world needs its descriptors now."""
         for name, handle in self.office.workers.items():
             self.unplug(name)
             os.close(handle.arena_fd)
+        for member in self._all:
+            for thing in (*member.crew.engine.nodes.values(), *member.inlets.values(), *member.hub.outlets.values()):
+                vars(thing).clear()
+            for thing in (member.arena, member.hub, member.crew, member):
+                vars(thing).clear()
+
+    def meet(self) -> World:
+        """Let everybody meet, in order, so that a search need not take every turning of the start."""
+        while not self.whole or any(self.controls.values()):
+            self.do(next(action for action in self.enabled() if action[0] in ("hear", "up")))
+        return self
 
     # -- what the pieces call ---------------------------------------------------------------------------------------------
 
@@ -480,7 +503,8 @@ class World:
         for dealer in self.dealers.values():  # a connection that the dead one never completed will never be
             if dealer.identity == f"{order.worker}/{order.generation - 1}".encode() and b"hello" in b"".join(dealer.going):
                 dealer.going.clear()
-        self.members[order.worker] = Member(self, order, os.dup(arena_fd))
+        self.members[order.worker] = Member(self, order, arena_fd)
+        self._all.append(self.members[order.worker])
         if order.generation > 1:
             self.office.hear(order.worker, "open", {"places": {}})
 
@@ -505,7 +529,7 @@ class World:
         for name, member in self.members.items():
             if name in self.dead:
                 found.append(("reap", name))
-            elif not self.office.workers[name].ended and name not in self.frozen:
+            elif not self.office.workers[name].ended:
                 found += self._of(name, member)
         for name, handle in self.office.workers.items():
             if not handle.ended and not handle.alive and self.office._may_restart(handle):
@@ -531,11 +555,21 @@ class World:
             found.append(("capture", name))
         return found
 
-    def do(self, action: Action) -> None:
+    def do(self, action: Action, check: bool = True) -> None:
         """Let it happen, then look at everything."""
         self.trace.append(action)
         getattr(self, "_" + action[0])(*action[1:])
-        self.check()
+        if self.prompt and action[0] in TURNS and who(action) in self.members:
+            self._promptly(self.members[who(action)])
+        if check:
+            self.check()
+
+    def _promptly(self, member: Member) -> None:
+        """Take at once the turns that change nothing but when a message sets out."""
+        if not member.ready:
+            member._flush(all=True)
+        if not member._told_done and not member.ready and member.crew.done and member.hub.settled:
+            member._tell_done()
 
     def _hear(self, name: str) -> None:
         member = self.members[name]
@@ -618,6 +652,7 @@ class World:
         """Kill a worker: now, or at the k-th event of what it does next."""
         member = self.members[name]
         self.kills += 1
+        self.fired = False
         if k:
             member.ledger.cells = Fused(member.ledger.cells, self)
             self._fuse = k
