@@ -16,6 +16,8 @@ from edge import __version__
 from edge.core.errors import EdgeError, SourceError, UsageError, hidden
 from edge.core.options import nearest
 
+log = logging.getLogger("edge")
+
 
 class Verbs(click.Group):
     """Takes a graph where a verb is expected: `edge x.yaml` runs it. A misspelt verb is told the nearest one."""
@@ -77,6 +79,9 @@ def _run(graph: pathlib.Path, sets: tuple[str, ...], device: str, **options: Any
 
     report_path: pathlib.Path | None = options["report"]
     _writable(report_path)
+    if options["quiet"]:
+        log.setLevel("ERROR")
+        os.environ.setdefault("EDGE_LOG", "ERROR")  # for the workers
     finite = bool(options["frames"] or options["seconds"])
     plan = compile_graph(graph, sets, device, options["workers"], finite=finite)
     progress = Progressing(plan, options["quiet"])
@@ -95,7 +100,7 @@ def _start(plan: Any, options: dict[str, Any], **more: Any) -> Any:
         from edge.core.run import Run
 
         return Run(plan, options["run_dir"], **more)
-    from edge.core.local import LocalRun
+    from edge.core.local import STOPPING, LocalRun
     from edge.core.worker import Devices, make_stage
 
     local = LocalRun(plan, make_stage, Devices(plan).get, **more)
@@ -106,6 +111,7 @@ def _start(plan: Any, options: dict[str, Any], **more: Any) -> Any:
         count += 1
         if count > 1:
             raise KeyboardInterrupt
+        log.info(STOPPING)
         local.drain("interrupted" if number == signal.SIGINT else "terminated")
 
     signal.signal(signal.SIGINT, stop)

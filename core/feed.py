@@ -165,11 +165,12 @@ class Feed:
                 self._capture()
                 return
             except Exception as error:  # a driver's own: whatever it is, the camera may come back
+                wait = FIRST_WAIT if time.monotonic() - began > LONGEST_WAIT else wait
                 log.warning("%s: %s; trying again in %.1f s", self.name, _line(error), wait)
             self.state("reconnecting")
-            wait = FIRST_WAIT if time.monotonic() - began > LONGEST_WAIT else min(LONGEST_WAIT, 2 * wait)
             with self._changed:
                 self._changed.wait_for(lambda: self._stop, wait * random.uniform(0.7, 1.0))
+            wait = min(LONGEST_WAIT, 2 * wait)
 
     def _capture(self) -> None:
         frames: Iterator[Any] = iter(self.source.capture())

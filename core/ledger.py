@@ -123,4 +123,4 @@ def _quantile(counts: List[int], q: float) -> float:
     while rest > counts[i]:
         rest -= counts[i]
         i += 1
-    return round(_SHORTEST * math.exp((i + 0.5) * _STEP), 6)
+    return round(_SHORTEST * math.exp((i + 0.5) * _STEP), 8)

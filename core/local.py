@@ -21,6 +21,7 @@ from edge.core.stage import Stage
 
 IDLE = 0.05
 DRAIN = 7.0
+STOPPING = "stopping: what is under way is finished; a second signal ends it at once"
 
 
 class LocalRun:
@@ -142,5 +143,5 @@ def judge(run: Any) -> None:
             for n, r in rows.items()
             if "decode_error" in r["dropped"]
         ]
-        if bad:
-            run.code, run.reason = 7, "; ".join(bad)
+        for text in bad:
+            run.fail("--strict: " + text, 7)

@@ -37,7 +37,7 @@ from edge.core.ledger import (
     SOURCE_LOST,
     Ledger,
 )
-from edge.core.local import judge
+from edge.core.local import STOPPING, judge
 from edge.core.memory import Memory, slots_of
 from edge.core.plan import EdgePlan, Plan, WorkerPlan
 from edge.core.report import report
@@ -176,6 +176,7 @@ class Run:
     def _signal(self, number: int, _frame: Any) -> None:
         self._signals += 1
         if self._signals == 1:
+            log.info(STOPPING)
             self.drain("interrupted" if number == signal.SIGINT else "terminated")
         else:
             self.code, self.reason = 130, "interrupted twice"

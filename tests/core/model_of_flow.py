@@ -179,39 +179,35 @@ class Step(Stage):
 
 
 class Camera(Source, Step):
-    """A source that the checker turns by hand."""
+    """A file, or a camera that the checker turns by hand."""
 
     @property
     def live(self) -> bool:
         return self.plan.live
 
-    def frames(self) -> Iterator[Any]:
-        raise NotImplementedError("the model captures")
+    def capture(self) -> Iterator[Any]:
+        for n in range(self.world.frames):
+            yield {name: self._make(name, n) for name in self.plan.makes}
 
 
 class Roll(Feed):
-    """A feed without its thread: `turn` does what one turn of the thread does."""
+    """A live feed without its thread: `turn` does what one turn of the thread does. A file is read as it always is."""
 
     def __init__(self, world: World, crew: Crew, name: str, first: int) -> None:
         stage = crew.stages[name]
         assert isinstance(stage, Camera)
         super().__init__(name, stage, crew.ledger, lambda: None, first, world.frames)
-        self._n = first
-        self.world = world
 
-    def turn(self) -> bool:
-        """Capture the next frame, if there is one and room for it."""
-        if self._finished or (self._box is not None and not self.live):
-            return False
-        if self._stop or self._n >= self._most:
-            self.state("ended")
-            self._finished = True
-            return True
+    def turn(self) -> None:
+        """Capture the next frame, if there is one."""
+        if self._finished:
+            return
+        if self._enough:
+            return self._finish()
         self.state("running")
         stage = self.source
         assert isinstance(stage, Camera)
         self._took({name: stage._make(name, self._n) for name in stage.plan.makes}, time.monotonic())
-        return True
 
 
 # -- sockets --------------------------------------------------------------------------------------------------------------
@@ -359,10 +355,10 @@ class Member(Worker):
             self.turn()
 
     def turn(self) -> None:
-        """A file has its next frame ready; a camera's first is there."""
+        """A camera has its next frame ready."""
         for feed in self.crew.feeds.values():
-            while feed.waiting is None and feed.turn():
-                pass
+            while feed.live and feed.waiting is None and not feed.done:
+                feed.turn()
 
     @property
     def ready(self) -> bool:
@@ -372,7 +368,7 @@ class Member(Worker):
             any(node.next() is not None or self._ends(node) for node in nodes if not node.plan.is_source)
             or any(
                 (feed.done and name not in self.crew.engine.nodes[name].ended)
-                or (feed.waiting is not None and self.crew.engine.nodes[name].open_for(name))
+                or ((feed.waiting or not (feed.live or feed.done)) and self.crew.engine.nodes[name].open_for(name))
                 for name, feed in self.crew.feeds.items()
             )
         )
