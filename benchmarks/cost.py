@@ -32,7 +32,13 @@ def run(command: list[str]) -> tuple[float, float]:
 
 
 def graph(clip: str, model: str, folder: str, frames: int) -> list[str]:
-    sets = [f"camera.path={clip}", f"matte.model={model}", f"out.path={folder}/graph.mp4", "device.threads=1", "camera.loop=true"]
+    sets = [
+        f"camera.path={clip}",
+        f"matte.model={model}",
+        f"out.path={folder}/graph.mp4",
+        "device.threads=1",
+        "camera.loop=true",
+    ]
     command = [sys.executable, str(ROOT / "edge.py"), "run", str(ROOT / "graphs" / "file.yaml"), "--quiet"]
     return [*command, "--frames", str(frames), *(word for one in sets for word in ("--set", one))]
 

@@ -53,7 +53,8 @@ def main() -> None:
         print(json.dumps({"frames": asked.frames, "resident": samples, "growth": growth}, indent=1))
     else:
         for name, ratio in growth.items():
-            print(f"{name:<8} {samples['early'][name] / 2**20:7.1f} MiB → {samples['late'][name] / 2**20:7.1f} MiB   × {ratio:.3f}")
+            early, late = samples["early"][name] / 2**20, samples["late"][name] / 2**20
+            print(f"{name:<8} {early:7.1f} MiB → {late:7.1f} MiB   × {ratio:.3f}")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import numpy as np
 import onnxruntime
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from edge.plugins.composite.foreground import lay  # noqa: E402
+from edge.plugins.composite.foreground import lay
 
 NORMAL = {"rvm": (1 / 255, 0.0), "selfie": (1 / 255, 0.0), "portrait": (1 / 127.5, -1.0)}
 

@@ -89,7 +89,8 @@ class _Sender:
 
     def one_by_one(self, seconds: float) -> list[float]:
         """Ages of frames sent one at a time, each when the one before has been read: the hop itself, nothing queues."""
-        ages, end = [], time.monotonic() + seconds
+        ages: list[float] = []
+        end = time.monotonic() + seconds
         while time.monotonic() < end or len(ages) < 3:
             self.send(True)
             age = self.age()
@@ -240,5 +241,3 @@ def _their_frames(name: str, folder: str, context: Any) -> Any:
     while True:
         message = pull.recv(copy=name == "pyzmq_copy")
         yield np.frombuffer(message if isinstance(message, bytes) else message.buffer, np.uint8)
-
-

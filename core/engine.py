@@ -190,7 +190,8 @@ class Engine:
             return self._too_late(lanes, items)
         node.last[source] = n
         self.flush()  # the credits go out before the work begins, so that the next frame comes meanwhile
-        first = next(item for item in items.values() if item is not None)
+        there = [item for item in items.values() if item is not None]
+        first = next((item for item in there if not item.reason), there[0])  # a successor's tombstone knows no time
         frame = Frame(source, n, first.time, first.born)
         node.touched[source] = time.monotonic()
         node.frames[source] = frame

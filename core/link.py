@@ -249,8 +249,12 @@ class Hub:
     def prepare(self, node: Any, name: str, value: Any) -> Any:
         """Put a plane that leaves this process into the arena, once, whoever reads it."""
         edges = [o for o in node.outlets if o.edge.value == name and isinstance(o, LinkOutlet)]
-        if not isinstance(value, np.ndarray) or not edges:
+        if not edges:
             return read_only(value), None
+        if not edges[0].edge.spec.is_plane:
+            return _fact(value)
+        if not isinstance(value, np.ndarray) or value.dtype not in _DTYPE_CODES or value.ndim > 4:
+            return Drop("format")
         placed = self.arena.place(node.plan.name, name, value)
         if placed is None:
             return Drop("oversize")
@@ -261,6 +265,20 @@ class Hub:
             for outlet in edges:
                 self.ledger.add(next(iter(outlet.books.values())) + COPIED)
         return read_only(value), slot
+
+
+def _fact(value: Any) -> Any:
+    """A small fact as its readers get it: what a message can carry, with numpy's numbers made plain."""
+    try:
+        return msgspec.msgpack.decode(msgspec.msgpack.encode(value, enc_hook=_plain)), None
+    except TypeError:
+        return Drop("format")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is no small fact")
 
 
 class Inlet:

@@ -124,6 +124,8 @@ class LocalRun:
         for feed in self.crew.feeds.values():
             if feed.error:
                 self.plan.failed[feed.name] = feed.error
+            elif feed.source.trouble:
+                self.plan.troubles[feed.name] = feed.source.trouble
         judge(self)
 
 
@@ -136,7 +138,7 @@ def judge(run: Any) -> None:
         for error in failed.values():
             run.fail(error, SourceError.code)
     elif run.strict:
-        bad = list(failed.values())
+        bad = [*failed.values(), *run.plan.troubles.values()]
         rows = report(run.plan, run.ledger, run.began, 0, "")["cameras"]
         bad += [
             "{}: {} bad frames".format(n, r["dropped"]["decode_error"])

@@ -121,6 +121,7 @@ class Plan:
         self.restart: Dict[str, float] = fields.get("restart", {})
         self.max_age: float = fields.get("max_age", 0.0)
         self.failed: Dict[str, str] = fields.get("failed", {})
+        self.troubles: Dict[str, str] = fields.get("troubles", {})
         self.notes: List[str] = fields.get("notes", [])
         self.rates: Dict[str, float] = fields.get("rates", {})
         self.stages: List[StagePlan] = fields.get("stages", [])

@@ -73,6 +73,8 @@ def cameras(plan: Plan, ledger: Ledger) -> Dict[str, Any]:
             "covers": covers,
             "dropped": dropped,
         }
+    for name, trouble in plan.troubles.items():
+        found[name].update(trouble=trouble)
     for name, error in plan.failed.items():
         if name not in found:
             found[name] = {"state": "failed", "captured": 0, "admitted": 0, "delivered": 0, "covered": 0, "covers": {}}

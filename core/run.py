@@ -485,8 +485,11 @@ class Run:
     def _said_problem(self, handle: Handle, error: str) -> None:
         self.fail(error, SourceError.code)
 
-    def _said_source(self, handle: Handle, name: str, error: str, code: int) -> None:
-        self.plan.failed[name] = error
+    def _said_source(self, handle: Handle, name: str, error: str, trouble: str) -> None:
+        if error:
+            self.plan.failed[name] = error
+        else:
+            self.plan.troubles[name] = trouble
 
     # -- the end ------------------------------------------------------------------------------------------------------------
 

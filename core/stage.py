@@ -6,10 +6,13 @@ Runs on the HiLens Kit: valid Python 3.7, numpy only.
 from __future__ import annotations
 
 import logging
+import pathlib
+import re
 from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
+from edge.core.errors import SourceError
 from edge.core.frame import Image, Spec
 
 
@@ -65,6 +68,14 @@ class Context:
     def status(self) -> Dict[str, Any]:
         """The run so far, as in the report: `device`, `cameras`, `sinks`, `edges`, `seconds`. Cheap: ask once a second."""
         return self._status()
+
+    def paths(self, path: pathlib.Path) -> Dict[str, pathlib.Path]:
+        """Camera → the file or folder that is its own: `{source}` in `path` stands for its name, which cannot lead out of the
+        folder. Raises SourceError where several cameras would share one."""
+        if len(self.sources) > 1 and "{source}" not in str(path):
+            raise SourceError(f"{path}: {len(self.sources)} cameras would write the same; put {{source}} into path")
+        names = {source: re.sub(r"[^\w.-]", "_", source).strip(".") or "_" for source in self.sources}
+        return {source: pathlib.Path(str(path).replace("{source}", name)) for source, name in names.items()}
 
     def recall(self, source: str, name: str) -> Optional[np.ndarray]:
         """What `remember` kept last for this camera, also by a process that has died since; None at the start."""
@@ -180,6 +191,9 @@ class Source(Stage):
     makes: Dict[str, Any] = {"image": Image}
     looks = True
     """False where `spec` is arithmetic on the options, so that no process is needed for it."""
+    trouble = ""
+    """What was wrong with the medium though it was read to its end (a file that is cut off): told in the report, and no success
+    for `--strict`."""
     rate = 0.0
     """Nominal frames per second, known after `spec`; 0 where the medium does not say."""
 

@@ -246,8 +246,18 @@ class Wiring:
                 self.graph.problem((*stage.place, "from"), f"stage '{stage.name}': no camera reaches it through what it reads")
             return
         groups = [[source] for source in sources] if stage.per_source else [sources]
+        if len(groups) > 1 and not stage.cls.makes:
+            self._check_shared_paths(stage)
         for group in groups:
             self._instance(stage, self._name(stage, group[0], len(sources)), group)
+
+    def _check_shared_paths(self, stage: Written) -> None:
+        """Each camera's own sink must not write into another's file, and none of them can see that it does."""
+        for option, value in stage.instances[""].items():
+            if isinstance(value, pathlib.Path) and "{source}" not in str(value):
+                told = f"every camera's {stage.use} would write there; put {{source}} into it"
+                text = f"stage '{stage.name}': option '{option}': {told}"
+                self.graph.problem((*stage.place, option), text)
 
     def _name(self, stage: Written, source: str, several: int) -> str:
         if not stage.per_source:

@@ -6,8 +6,8 @@ The supervisor started it and speaks to it on one socket; everything else it nee
 from __future__ import annotations
 
 import faulthandler
-import gc
 import functools
+import gc
 import logging
 import mmap
 import os
@@ -151,8 +151,8 @@ class Worker:
             return CRASHED
         finally:
             for feed in self.crew.feeds.values():
-                if feed.error:
-                    self.say("source", name=feed.name, error=feed.error, code=feed.code)
+                if feed.error or feed.source.trouble:
+                    self.say("source", name=feed.name, error=feed.error, trouble=feed.source.trouble)
             problems = self.crew.close()
             for problem in problems:
                 self.say("problem", error=problem)

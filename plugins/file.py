@@ -124,9 +124,8 @@ class File(Source):
     def _complain_if_short(self, capture: Any, seen: int) -> None:
         promised = capture.get(cv2.CAP_PROP_FRAME_COUNT)
         if 0 < seen < promised * 0.98 - 1 and promised < 1e9:
-            self.log.warning(
-                "%s: ended after %d of %d frames that its header promises; it is cut off", self.path, seen, promised
-            )
+            self.trouble = f"{self.path}: ended after {seen} of {promised:.0f} frames that its header promises; it is cut off"
+            self.log.warning("%s", self.trouble)
 
     def _nothing(self) -> SourceError:
         return SourceError(f"{self.path}: not one frame of this video can be decoded; copy or record it again")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import statistics
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
@@ -50,13 +49,11 @@ class Record(Stage):
 
     def open(self, context: Context) -> None:
         self.context = context
-        if len(context.sources) > 1 and "{source}" not in str(self.path):
-            raise SourceError(f"{self.path}: {len(context.sources)} cameras would write one file; put {{source}} into path")
         spec = context.inputs.get("image")
         self._to_bgr = TO_BGR.get(spec.format if spec else "")
         self._tapes: Dict[str, Tape] = {}
-        for source in context.sources:
-            path = path_for(self.path, source)
+        self._paths = context.paths(self.path)
+        for source, path in self._paths.items():
             make_room(path)
             self._tapes[source] = Tape(path, self._rate(source), context.live)
 
@@ -67,7 +64,7 @@ class Record(Stage):
         return self.context.rates.get(source) or USUAL_FPS
 
     def where(self) -> str:
-        return str(self.path)
+        return ", ".join(map(str, self._paths.values()))
 
     def process(self, frame: Frame, image: Image) -> None:
         tape = self._tapes[frame.source]
@@ -200,11 +197,6 @@ def evened(picture: np.ndarray) -> np.ndarray:
 
 def part_of(path: Path) -> Path:
     return path.with_name(f"{path.stem}.part{path.suffix}")
-
-
-def path_for(path: Path, source: str) -> Path:
-    """{source} stands for the camera's name, which must not lead out of the folder."""
-    return Path(str(path).replace("{source}", re.sub(r"[^\w.-]", "_", source).strip(".") or "_"))
 
 
 def make_room(path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any, Dict, Literal
 
@@ -41,9 +40,7 @@ class ImageFiles(Stage):
 
     def open(self, context: Context) -> None:
         self.context = context
-        if len(context.sources) > 1 and "{source}" not in str(self.path):
-            raise SourceError(f"{self.path}: {len(context.sources)} cameras write the same files; put {{source}} into path")
-        self._folders = {source: folder_for(self.path, source) for source in context.sources}
+        self._folders = context.paths(self.path)
         for folder in self._folders.values():
             make_folder(folder)
         spec = context.inputs.get(self.plane)
@@ -51,7 +48,7 @@ class ImageFiles(Stage):
         self._how = [cv2.IMWRITE_JPEG_QUALITY, self.quality] if self.format == "jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 1]
 
     def where(self) -> str:
-        return str(self.path)
+        return ", ".join(map(str, self._folders.values()))
 
     def process(self, frame: Frame, **values: np.ndarray) -> None:
         plane = values[self.plane]
@@ -69,11 +66,6 @@ def sixteen_bit(raw: np.ndarray) -> np.ndarray:
     """0..1 as 0..65535; what is no number as 0."""
     whole: np.ndarray = np.rint(np.clip(np.nan_to_num(raw, nan=0.0), 0.0, 1.0) * 65535.0).astype(np.uint16)
     return whole
-
-
-def folder_for(path: Path, source: str) -> Path:
-    """{source} stands for the camera's name, which must not lead out of the folder."""
-    return Path(str(path).replace("{source}", re.sub(r"[^\w.-]", "_", source).strip(".") or "_"))
 
 
 def make_folder(folder: Path) -> None:

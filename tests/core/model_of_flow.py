@@ -16,11 +16,10 @@ import zmq
 
 from edge.core.arena import Arena
 from edge.core.crew import Crew
-from edge.core.errors import SourceError
 from edge.core.feed import Feed
 from edge.core.flow import CallOutlet, Lane
 from edge.core.frame import Alpha, Drop, Frame, Image, Spec
-from edge.core.ledger import ADMITTED, BOOK, CAPTURED, DONE_N, LAST_N, SOURCE, SOURCE_LOST, Ledger, R
+from edge.core.ledger import ADMITTED, AT_N, BOOK, CAPTURED, DONE_N, LAST_N, SOURCE, SOURCE_LOST, Ledger
 from edge.core.link import Hub, LinkOutlet
 from edge.core.memory import Memory, slots_of
 from edge.core.plan import EdgePlan, Plan, Port, StagePlan, place
@@ -136,8 +135,8 @@ def thinned(policy: str = "all", windows: int = 0, drops: int = -1) -> Plan:
 def shared(policy: str = "all", windows: int = 0) -> Plan:
     """Two cameras, one network."""
     draft = Draft(policy, windows)
-    for place in ("door", "yard"):
-        draft.stage(f"camera.{place}", place, makes="image")
+    for where in ("door", "yard"):
+        draft.stage(f"camera.{where}", where, makes="image")
     draft.stage("matte", "matte", "image=camera.door.image+camera.yard.image", makes="alpha")
     draft.stage("blend", "blend", "image=camera.door.image+camera.yard.image [alpha]=matte.alpha")
     return draft.done()
@@ -749,10 +748,15 @@ class World:
         lines = []
         for name, member in self.members.items():
             for node in member.crew.engine.nodes.values():
-                ends = [f"{s}.{p}:{[i.n for i in q.queue]}{q.settled if q.settled >= 0 else ''}{'.' * q.ended}"
-                        for s, ls in node.lanes.items() for p, q in ls.items()]
-                outs = [f"{o.edge.key} credit {o.credit} {[i.n for _, i in o.unfinished] if isinstance(o, LinkOutlet) else ''}"
-                        for o in node.outlets]
+                ends = [
+                    f"{s}.{p}:{[i.n for i in q.queue]}{q.settled if q.settled >= 0 else ''}{'.' * q.ended}"
+                    for s, ls in node.lanes.items()
+                    for p, q in ls.items()
+                ]
+                outs = [
+                    f"{o.edge.key} credit {o.credit} {[i.n for _, i in o.unfinished] if isinstance(o, LinkOutlet) else ''}"
+                    for o in node.outlets
+                ]
                 lines.append(f"  {name}/{member.order.generation} {node.plan.name} ended {sorted(node.ended)} {ends} -> {outs}")
         return "\n".join(lines)
 
@@ -761,44 +765,43 @@ class World:
         office = self.office
         books = tuple(office.ledger.cells[row + i] for key, row in office.ledger._rows.items() for i in _FIELDS.get(key[0], ()))
         wires = tuple(
-            (d.identity, tuple(b"".join(m) if False else _plain(m) for m in d.coming), tuple(d.going), d.router is not None)
-            for _, d in sorted(self.dealers.items())
-            if d.coming or d.going
+            (key, tuple(_untimed(message) for message in dealer.coming), tuple(dealer.going), dealer.router is not None)
+            for key, dealer in sorted(self.dealers.items())
+            if dealer.coming or dealer.going
         )
-        controls = tuple((name, tuple(repr(m) for _, m in queue)) for name, queue in self.controls.items())
-        offices = tuple((h.generation, h.ended, bool(h.process), tuple(sorted(h.waits_for))) for h in office.workers.values())
-        members = tuple(_member(m) for _, m in sorted(self.members.items()))
-        return books, wires, controls, offices, members, tuple(sorted(self.dead)), tuple(map(tuple, self.shown.values()))
+        controls = tuple((name, tuple(str(message) for _, message in queue)) for name, queue in self.controls.items())
+        handles = tuple((h.generation, h.ended, h.done, h.alive, tuple(sorted(h.waits_for))) for h in office.workers.values())
+        members = tuple(_of_member(member) for _, member in sorted(self.members.items()))
+        return books, wires, controls, handles, members, tuple(sorted(self.dead)), tuple(map(tuple, self.shown.values()))
 
 
-_FIELDS = {"edge": range(BOOK), "source": range(4 + R), "worker": range(3)}
+_FIELDS = {"edge": range(BOOK), "source": range(SOURCE), "worker": range(AT_N + 1)}
 
 
-def _plain(message: list[bytes]) -> Any:
-    return message[0][:14] + message[0][30:38]  # all of the header but the times
+def _untimed(message: list[bytes]) -> tuple[bytes, ...]:
+    """A message without its two times."""
+    return (message[0][:14], message[0][30:], *message[1:])
 
 
-def _member(member: Member) -> Any:
-    lanes = tuple(
-        (tuple((i.n, i.reason) for i in lane.queue), lane.ended, lane.settled, lane.last)
-        for node in member.crew.engine.nodes.values()
-        for ports in node.lanes.values()
-        for lane in ports.values()
+def _of_member(member: Member) -> Any:
+    nodes = member.crew.engine.nodes.values()
+    lanes = tuple(_of_lane(lane) for node in nodes for ports in node.lanes.values() for lane in ports.values())
+    outlets = tuple(_of_outlet(outlet) for node in nodes for outlet in node.outlets)
+    inlets = tuple((inlet._fresh, inlet._urgent, tuple(inlet._back)) for inlet in member.inlets.values())
+    feeds = tuple((feed._n, feed._box.n if feed._box else -1, feed.done) for feed in member.crew.feeds.values())
+    past = tuple((tuple(sorted(node.ended)), tuple(node.last.items())) for node in nodes)
+    return member.order.generation, member.going, member._told_done, lanes, outlets, inlets, feeds, past
+
+
+def _of_lane(lane: Lane) -> Any:
+    return tuple((item.n, item.reason) for item in lane.queue), lane.ended, lane.settled, lane.last
+
+
+def _of_outlet(outlet: Any) -> Any:
+    if not isinstance(outlet, LinkOutlet):
+        return outlet.credit
+    unfinished, again = (
+        tuple((source, item.n, item.reason, item.slot.offset if item.slot else -1) for source, item in items)
+        for items in (outlet.unfinished, outlet._again)
     )
-    outlets = tuple(
-        (o.credit, tuple(o.ended), *((o.up, o.bereft, *_kept(o)) if isinstance(o, LinkOutlet) else ()))
-        for node in member.crew.engine.nodes.values()
-        for o in node.outlets
-    )
-    feeds = tuple((f._n, f._box.n if f._box else -1, f._finished) for f in member.crew.feeds.values())
-    ended = tuple(tuple(sorted(node.ended)) for node in member.crew.engine.nodes.values())
-    return member.order.generation, member.going, member._told_done, lanes, outlets, feeds, ended
-
-
-def _kept(outlet: LinkOutlet) -> Any:
-    kept = tuple((s, i.n, i.reason, i.slot.offset if i.slot else -1) for s, i in (*outlet.unfinished, (None, _BAR), *outlet._again) if i)
-    return kept, tuple(outlet._unsaid)
-
-
-_BAR: Any = None
-_ = SourceError
+    return outlet.credit, outlet.up, outlet.bereft, tuple(outlet.ended), tuple(outlet._unsaid), unfinished, again

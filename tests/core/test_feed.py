@@ -233,7 +233,9 @@ class Clock:
         return condition()
 
 
-def test_a_camera_is_reopened_after_waits_that_double(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_camera_is_reopened_after_waits_that_double(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     film = Film(live=True)
     told = Told(film)
     clock = Clock(told.feed, monkeypatch, lambda low, high: high)

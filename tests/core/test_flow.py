@@ -146,6 +146,7 @@ def check_death(world: World, policy: str, victim: str) -> None:
 @pytest.mark.parametrize("victim", ["camera", "matte", "blend"])
 def test_a_death_at_any_point_of_some_runs(policy: str, victim: str) -> None:
     """Along three runs, every moment at which a worker can die, down to the single write."""
+
     def make() -> Plan:
         return plain(policy, windows=1)
 
@@ -238,8 +239,15 @@ def test_random_orders_without_deaths(name: str, policy: str) -> None:
 
 @pytest.mark.parametrize("policy", ["all", "live"])
 @MANY
-@given(name=st.sampled_from(list(PLANS)), windows=st.integers(0, 2), drops=st.integers(-1, 2), patient=st.booleans(),
-       hurried=st.booleans(), choices=CHOICES, kills=KILLS)  # fmt: skip
+@given(
+    name=st.sampled_from(list(PLANS)),
+    windows=st.integers(0, 2),
+    drops=st.integers(-1, 2),
+    patient=st.booleans(),
+    hurried=st.booleans(),
+    choices=CHOICES,
+    kills=KILLS,
+)
 def test_random_orders_with_deaths(
     policy: str, name: str, windows: int, drops: int, patient: bool, hurried: bool, choices: list[int], kills: list[Any]
 ) -> None:
@@ -249,8 +257,13 @@ def test_random_orders_with_deaths(
 
 
 @MANY
-@given(victims=st.sampled_from([("matte",), ("camera",), ("camera", "matte")]), windows=st.integers(0, 2),
-       drops=st.integers(-1, 2), seed=st.integers(0, 1 << 20), steps=st.lists(st.tuples(st.integers(8, 90), st.integers(0, 40)), max_size=3))  # fmt: skip
+@given(
+    victims=st.sampled_from([("matte",), ("camera",), ("camera", "matte")]),
+    windows=st.integers(0, 2),
+    drops=st.integers(-1, 2),
+    seed=st.integers(0, 1 << 20),
+    steps=st.lists(st.tuples(st.integers(8, 90), st.integers(0, 40)), max_size=3),
+)
 def test_a_lossless_run_shows_every_frame_once_though_source_and_network_die(
     victims: tuple[str, ...], windows: int, drops: int, seed: int, steps: list[Any]
 ) -> None:
@@ -328,16 +341,6 @@ def test_a_frame_that_kills_twice_is_left_out() -> None:
 
 
 # -- schedules that once failed -------------------------------------------------------------------------------------------
-
-
-def follow(plan: Plan, frames: int, seed: int, kills: dict[int, tuple[str, int]]) -> World:
-    world = World(plan, frames)
-    choose = chooser(seed)
-    try:
-        world.run(lambda enabled: ("kill", kills[len(world.trace)][0]) if len(world.trace) in kills else choose(enabled))
-    finally:
-        world.close()
-    return world
 
 
 def test_alphas_lost_on_the_way_are_told_of_by_the_successor() -> None:

@@ -61,7 +61,6 @@ def test_a_process_that_comes_later_reads_what_was_put() -> None:
     assert kept is not None and (kept == 0.75).all() and later.time(*KEY) == 1.5
 
 
-
 def dying_at(line: int) -> Any:
     """A tracer that kills `put` before its line of this number, counted from 1 as they are run."""
     left = [line]

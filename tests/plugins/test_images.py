@@ -324,11 +324,11 @@ def test_a_folder_per_camera(tmp_path):
     assert (tmp_path / "camera.door" / "cut" / "000001.png").is_file()
     assert (tmp_path / "_.._etc_yard" / "cut" / "000001.png").is_file()
     assert sorted(os.listdir(tmp_path)) == ["_.._etc_yard", "camera.door"]
-    assert sink.folder_for(pathlib.Path("{source}/x"), "..") == pathlib.Path("_/x")
+    assert Context(sources=("..",)).paths(pathlib.Path("{source}/x")) == {"..": pathlib.Path("_/x")}
 
 
 def test_cameras_that_would_overwrite_each_other_are_refused(tmp_path):
-    with pytest.raises(SourceError, match="2 cameras write the same files; put {source} into path"):
+    with pytest.raises(SourceError, match="2 cameras would write the same; put {source} into path"):
         opened(tmp_path, sources=("a", "b"))
 
 

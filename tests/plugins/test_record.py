@@ -168,7 +168,7 @@ def test_a_file_per_camera(tmp_path):
 
 
 def test_two_cameras_cannot_share_a_file(tmp_path):
-    with pytest.raises(SourceError, match="2 cameras would write one file; put {source} into path"):
+    with pytest.raises(SourceError, match="2 cameras would write the same; put {source} into path"):
         recorder(tmp_path / "o.mp4", sources=("a", "b"))
 
 
