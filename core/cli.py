@@ -100,7 +100,8 @@ def _start(plan: Any, options: dict[str, Any], **more: Any) -> Any:
         from edge.core.run import Run
 
         return Run(plan, options["run_dir"], **more)
-    from edge.core.local import STOPPING, LocalRun
+    from edge.core.local import LocalRun
+    from edge.core.outcome import STOPPING
     from edge.core.worker import Devices, make_stage
 
     local = LocalRun(plan, make_stage, Devices(plan).get, **more)

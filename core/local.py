@@ -8,44 +8,27 @@ from __future__ import annotations
 import resource
 import threading
 import time
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict
 
 from edge.core.crew import Crew
 from edge.core.engine import Broken
 from edge.core.errors import EdgeError, SourceError, StageError
 from edge.core.ledger import Ledger
 from edge.core.memory import Memory, slots_of
+from edge.core.outcome import Outcome
 from edge.core.plan import Plan, StagePlan
-from edge.core.report import report, status
+from edge.core.report import status
 from edge.core.stage import Stage
 
 IDLE = 0.05
 DRAIN = 7.0
-STOPPING = "stopping: what is under way is finished; a second signal ends it at once"
 
 
-class LocalRun:
-    """One run of a plan in this process. The same members as `Run`."""
+class LocalRun(Outcome):
+    """One run of a plan in this process. `make` and `device` say where classes come from, as in `Crew`."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        make: Callable[[StagePlan], Stage],
-        device: Callable[[StagePlan], Any],
-        most: int = 0,
-        seconds: float = 0.0,
-        **more: Any,
-    ) -> None:
-        self.plan = plan
-        self.most = most
-        self.seconds = seconds
-        self.watch: Callable[[Any], None] = more.get("watch", lambda run: None)
-        self.strict: bool = more.get("strict", False)
-        self.places: Dict[str, str] = {}
-        self.errors: List[str] = []
-        self.code = 0
-        self.reason = "end_of_stream"
-        self.began = time.monotonic()
+    def __init__(self, plan: Plan, make: Callable[[StagePlan], Stage], device: Callable[[StagePlan], Any], **more: Any) -> None:
+        super().__init__(plan, **more)
         self.ledger = Ledger.fresh(plan)
         worker = plan.workers[0]
         self._changed = threading.Event()
@@ -76,8 +59,9 @@ class LocalRun:
         finally:
             for problem in self.crew.close():
                 self.fail(problem, SourceError.code)
-        self._verdict()
-        return report(self.plan, self.ledger, self.began, self.code, self.reason, [self._row()])
+        for feed in self.crew.feeds.values():
+            self.source_ended(feed.name, feed.error, feed.source.trouble)
+        return self.report([self._row()])
 
     def _row(self) -> Dict[str, Any]:
         """This process, as the report's one worker."""
@@ -102,12 +86,6 @@ class LocalRun:
                 looked = now
                 self.watch(self)
 
-    def fail(self, error: str, code: int) -> None:
-        if error not in self.errors:
-            self.errors.append(error)
-        self.code = self.code or code
-        self.reason = self.errors[0]
-
     def drain(self, reason: str) -> None:
         """Capture no more; what was admitted is finished."""
         if not self._stopping:
@@ -119,31 +97,3 @@ class LocalRun:
         """Stop now. May be called from a signal handler."""
         self._kill = True
         self.code, self.reason = 130, "interrupted twice"
-
-    def _verdict(self) -> None:
-        for feed in self.crew.feeds.values():
-            if feed.error:
-                self.plan.failed[feed.name] = feed.error
-            elif feed.source.trouble:
-                self.plan.troubles[feed.name] = feed.source.trouble
-        judge(self)
-
-
-def judge(run: Any) -> None:
-    """The exit code of a run in which nothing failed so far: no camera left, or data that a strict run does not accept."""
-    failed = run.plan.failed
-    if run.code:
-        return
-    if failed and all(source in failed for source in run.plan.sources):
-        for error in failed.values():
-            run.fail(error, SourceError.code)
-    elif run.strict:
-        bad = [*failed.values(), *run.plan.troubles.values()]
-        rows = report(run.plan, run.ledger, run.began, 0, "")["cameras"]
-        bad += [
-            "{}: {} bad frames".format(n, r["dropped"]["decode_error"])
-            for n, r in rows.items()
-            if "decode_error" in r["dropped"]
-        ]
-        for text in bad:
-            run.fail("--strict: " + text, 7)

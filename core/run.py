@@ -12,16 +12,12 @@ import os
 import selectors
 import signal
 import socket
-import subprocess
 import time
-from collections.abc import Callable, Iterable
 from typing import Any
 
-import msgspec
-
-from edge.core import spawn
 from edge.core.arena import allocate
 from edge.core.errors import EdgeError, SourceError, StageError
+from edge.core.handle import Handle
 from edge.core.ledger import (
     ADMITTED,
     AT_N,
@@ -37,12 +33,11 @@ from edge.core.ledger import (
     SOURCE_LOST,
     Ledger,
 )
-from edge.core.local import STOPPING, judge
 from edge.core.memory import Memory, slots_of
-from edge.core.plan import EdgePlan, Plan, WorkerPlan
-from edge.core.report import report
+from edge.core.outcome import STOPPING, Outcome
+from edge.core.plan import EdgePlan, Plan
 from edge.core.rundir import RunDir
-from edge.core.worker import CRASHED, LARGEST, Order
+from edge.core.worker import Order
 
 log = logging.getLogger("edge")
 
@@ -58,54 +53,11 @@ SETTLING = 2.0
 TURN = 0.1
 
 
-class Handle:
-    """One worker as the supervisor sees it, across its generations."""
+class Run(Outcome):
+    """One run of a plan, in processes. `folder`: the run directory, a private one where it is empty."""
 
-    def __init__(self, plan: WorkerPlan, memory_fd: int) -> None:
-        self.plan = plan
-        self.memory_fd = memory_fd
-        self.arena_fd = -1
-        self.generation = 0
-        self.process: subprocess.Popen[bytes] | None = None
-        self.control: socket.socket | None = None
-        self.opened = False
-        self.done = False
-        self.ended = False
-        self.restart_at = 0.0
-        self.waits_for: set[str] = set()
-        self.deaths: collections.deque[float] = collections.deque()
-        self.restarts = 0
-        self.peak_rss = 0
-        self.cpu = 0.0
-        self.last_words = ""
-
-    @property
-    def alive(self) -> bool:
-        return self.process is not None
-
-    def tell(self, what: str, fds: Iterable[int] = (), **more: Any) -> None:
-        if self.control is not None:
-            try:
-                socket.send_fds(self.control, [msgspec.msgpack.encode({"do": what, **more})], list(fds))
-            except OSError:
-                pass  # it died this moment; its exit is noticed next
-
-
-class Run:
-    """One run of a plan. `most`: frames to capture per source, 0 for all. `seconds`: run so long, 0 for ever.
-    `watch(run)` is called several times a second; `places`, stage → where to look, is filled as workers open."""
-
-    def __init__(self, plan: Plan, folder: str = "", most: int = 0, seconds: float = 0.0, **more: Any) -> None:
-        self.plan = plan
-        self.most = most
-        self.seconds = seconds
-        self.watch: Callable[[Run], None] = more.get("watch", lambda run: None)
-        self.strict: bool = more.get("strict", False)
-        self.places: dict[str, str] = {}
-        self.began = time.monotonic()
-        self.code = 0
-        self.reason = "end_of_stream"
-        self.errors: list[str] = []
+    def __init__(self, plan: Plan, folder: str = "", **more: Any) -> None:
+        super().__init__(plan, **more)
         self._kills: collections.Counter[tuple[str, str, int]] = collections.Counter()
         self._signals = 0
         self._stopping = 0.0
@@ -153,17 +105,9 @@ class Run:
                 signal.signal(sig, handler)
             wakes.close()
             waker.close()
-        judge(self)
-        result = report(self.plan, self.ledger, self.began, self.code, self.reason, self._worker_rows())
+        result = self.report([handle.row() for handle in self.workers.values()])
         self._free()
         return result
-
-    def fail(self, error: str, code: int) -> None:
-        """Note why the run fails; the first reason gives the exit code."""
-        if error not in self.errors:
-            self.errors.append(error)
-        self.code = self.code or code
-        self.reason = self.errors[0]
 
     def drain(self, reason: str) -> None:
         """Capture no more; what was admitted is finished."""
@@ -225,7 +169,6 @@ class Run:
 
     def _spawn(self, handle: Handle) -> None:
         handle.generation += 1
-        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         order = Order(
             plan=self.plan.to_dict(),
             worker=handle.plan.name,
@@ -236,16 +179,9 @@ class Run:
             poisoned=[key for key, count in self._kills.items() if count > 1],
             began=self.began,
         )
-        order_fd = os.memfd_create("order", os.MFD_CLOEXEC)
-        os.write(order_fd, msgspec.msgpack.encode(order))
-        os.lseek(order_fd, 0, os.SEEK_SET)
-        fds = [order_fd, theirs.fileno(), self._ledger_fd, handle.memory_fd, handle.arena_fd]
-        command = [*spawn.command("edge.core.worker"), *map(str, fds)]
-        handle.process = subprocess.Popen(command, pass_fds=fds, stdin=subprocess.DEVNULL, start_new_session=True)
-        os.close(order_fd)
-        theirs.close()
-        handle.control, handle.opened, handle.done = mine, False, False
-        self._selector.register(mine, selectors.EVENT_READ, handle)
+        handle.spawn(order, self._ledger_fd)
+        assert handle.control is not None
+        self._selector.register(handle.control, selectors.EVENT_READ, handle)
 
     def _first(self, handle: Handle) -> dict[str, int]:
         """Where each source of a worker begins: at 0, or where its predecessor's frames stopped arriving."""
@@ -288,27 +224,18 @@ class Run:
                 handle.tell("peer", [maker.arena_fd], worker=edge_maker, generation=maker.generation)
 
     def _reap(self, handle: Handle) -> None:
-        assert handle.process is not None
-        pid, status, usage = os.wait4(handle.process.pid, os.WNOHANG)
-        if not pid:
+        code = handle.reap()
+        if code is None:
             return
-        code = handle.process.returncode = os.waitstatus_to_exitcode(status)
-        handle.peak_rss = max(handle.peak_rss, usage.ru_maxrss * 1024)
-        handle.cpu += usage.ru_utime + usage.ru_stime
-        while handle.control is not None and self._hear(handle):
-            pass
-        handle.process = None
-        if code == 0 or self._closing:
+        self._hear(handle)
+        if code == 0 or self._closing or handle.failed:
             self._end(handle)
-            if code and not self._stopping:
+            if handle.failed:
+                self._give_up()
+            elif code and not self._stopping:
                 self.fail(f"worker '{handle.plan.name}' ended with code {code} while it closed its stages", StageError.code)
-        elif code == CRASHED or code < 0:
-            self._died(handle, code)
         else:
-            self._end(handle)
-            if not self.errors:
-                self.fail(f"worker '{handle.plan.name}' ended with code {code}: see its output above", 1)
-            self._give_up()
+            self._died(handle, code)
 
     def _give_up(self) -> None:
         """The run has failed: everybody closes what is open and goes."""
@@ -409,24 +336,15 @@ class Run:
         stalled = time.monotonic() - since / 1e9
         if since and stalled > self.plan.restart["stall"]:
             handle.last_words = f"no progress for {stalled:.0f} s"
-            assert handle.process is not None
-            handle.process.kill()
+            handle.kill()
 
     def _end(self, handle: Handle) -> None:
+        """A worker is gone for good, or goes now."""
         handle.ended = True
         handle.restart_at = 0.0
         self._disconnect(handle)
-        if handle.process is not None:
-            handle.process.kill()
-            self._collect(handle)
-
-    def _collect(self, handle: Handle) -> None:
-        assert handle.process is not None
-        _, status, usage = os.wait4(handle.process.pid, 0)
-        handle.process.returncode = os.waitstatus_to_exitcode(status)
-        handle.peak_rss = max(handle.peak_rss, usage.ru_maxrss * 1024)
-        handle.cpu += usage.ru_utime + usage.ru_stime
-        handle.process = None
+        handle.kill()
+        handle.reap(wait=True)
 
     def _disconnect(self, handle: Handle) -> None:
         if handle.control is not None:
@@ -440,18 +358,9 @@ class Run:
 
     # -- what workers say ---------------------------------------------------------------------------------------------------
 
-    def _hear(self, handle: Handle) -> bool:
-        """Handle one message; False when there is none."""
-        assert handle.control is not None
-        try:
-            data = handle.control.recv(LARGEST, socket.MSG_DONTWAIT)
-        except (BlockingIOError, ConnectionResetError):
-            return False
-        if not data:
-            return False
-        message = msgspec.msgpack.decode(data)
-        getattr(self, "_said_" + message.pop("say"))(handle, **message)
-        return True
+    def _hear(self, handle: Handle) -> None:
+        for message in handle.messages():
+            getattr(self, "_said_" + message.pop("say"))(handle, **message)
 
     def _said_open(self, handle: Handle, places: dict[str, str]) -> None:
         handle.opened = True
@@ -477,6 +386,7 @@ class Run:
                 other.tell("stop")
 
     def _said_failed(self, handle: Handle, error: str, code: int) -> None:
+        handle.failed = True
         self.fail(error, code)
 
     def _said_broken(self, handle: Handle, error: str) -> None:
@@ -486,24 +396,9 @@ class Run:
         self.fail(error, SourceError.code)
 
     def _said_source(self, handle: Handle, name: str, error: str, trouble: str) -> None:
-        if error:
-            self.plan.failed[name] = error
-        else:
-            self.plan.troubles[name] = trouble
+        self.source_ended(name, error, trouble)
 
     # -- the end ------------------------------------------------------------------------------------------------------------
-
-    def _worker_rows(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "name": name,
-                "stages": handle.plan.stages,
-                "restarts": handle.restarts,
-                "peak_rss_bytes": handle.peak_rss,
-                "cpu_seconds": round(handle.cpu, 3),
-            }
-            for name, handle in self.workers.items()
-        ]
 
     def _free(self) -> None:
         self._selector.close()

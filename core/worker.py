@@ -149,6 +149,10 @@ class Worker:
         except Broken as broken:
             self.say("broken", error=str(broken))
             return CRASHED
+        except Exception as error:  # ours: it counts as a crash, and `-v` shows where
+            self.say("broken", error=f"{type(error).__name__}: {error}")
+            log.debug("worker %s", self.me.name, exc_info=True)
+            return CRASHED
         finally:
             for feed in self.crew.feeds.values():
                 if feed.error or feed.source.trouble:
