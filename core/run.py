@@ -5,7 +5,6 @@ It touches no frame. What it must tell a worker goes over one socket each; what 
 
 from __future__ import annotations
 
-import collections
 import logging
 import mmap
 import os
@@ -18,25 +17,12 @@ from typing import Any
 from edge.core.arena import allocate
 from edge.core.errors import EdgeError, SourceError, StageError
 from edge.core.handle import Handle
-from edge.core.ledger import (
-    ADMITTED,
-    AT_N,
-    AT_SINCE_NS,
-    AT_SOURCE,
-    AT_STAGE,
-    BEAT_NS,
-    CAPTURED,
-    DONE_N,
-    GOT_N,
-    LOST_BY_SUPERVISOR,
-    SOURCE,
-    SOURCE_LOST,
-    Ledger,
-)
+from edge.core.ledger import AT_SINCE_NS, AT_STAGE, BEAT_NS, Ledger
 from edge.core.memory import Memory, slots_of
 from edge.core.outcome import STOPPING, Outcome
 from edge.core.plan import EdgePlan, Plan
 from edge.core.rundir import RunDir
+from edge.core.settlement import Settlement
 from edge.core.worker import Order
 
 log = logging.getLogger("edge")
@@ -58,7 +44,6 @@ class Run(Outcome):
 
     def __init__(self, plan: Plan, folder: str = "", **more: Any) -> None:
         super().__init__(plan, **more)
-        self._kills: collections.Counter[tuple[str, str, int]] = collections.Counter()
         self._signals = 0
         self._stopping = 0.0
         self._closing = False
@@ -78,6 +63,7 @@ class Run(Outcome):
         self._ledger_map = mmap.mmap(self._ledger_fd, 0)
         self.ledger = Ledger(self.plan, self._ledger_map)
         self.ledger.begin()
+        self.settlement = Settlement(self.plan, self.ledger)
         self.workers: dict[str, Handle] = {}
         for worker in self.plan.workers:
             keeps = Memory(slots_of(self.plan, worker), None).bytes
@@ -174,34 +160,14 @@ class Run(Outcome):
             worker=handle.plan.name,
             generation=handle.generation,
             folder=str(self._folder.path),
-            first=self._first(handle),
+            first=self.settlement.first(handle.plan),
             most=self.most,
-            poisoned=[key for key, count in self._kills.items() if count > 1],
+            poisoned=self.settlement.poisoned,
             began=self.began,
         )
         handle.spawn(order, self._ledger_fd)
         assert handle.control is not None
         self._selector.register(handle.control, selectors.EVENT_READ, handle)
-
-    def _first(self, handle: Handle) -> dict[str, int]:
-        """Where each source of a worker begins: at 0, or where its predecessor's frames stopped arriving."""
-        return {name: self._resume(handle, name) for name in handle.plan.stages if self.plan.stage(name).is_source}
-
-    def _resume(self, handle: Handle, source: str) -> int:
-        cells = self.ledger.cells
-        captured = cells[self.ledger.row("source", source) + CAPTURED]
-        if self.plan.stage(source).live:
-            return int(captured)
-        arrived = []
-        for edge in self.plan.edges:
-            whole = edge.every == 1 and not edge.side and not edge.previous and source in edge.sources
-            if whole and edge.maker in handle.plan.stages:
-                book = self.ledger.row("edge", edge.index, source)
-                if edge.kind != "call":
-                    arrived.append(cells[book + GOT_N])
-                elif self.plan.stage(edge.reader).is_sink:
-                    arrived.append(cells[book + DONE_N])
-        return int(min(arrived) + 1) if arrived else int(captured)
 
     def _neighbours(self, handle: Handle) -> set[str]:
         """Workers that share an edge with this one."""
@@ -247,7 +213,7 @@ class Run(Outcome):
         how = handle.last_words or (f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}")
         handle.last_words = ""
         handle.done = False
-        self._blame(handle)
+        self.settlement.blame(handle.plan)
         self._disconnect(handle)
         if not handle.opened and handle.generation == 1:
             self._end(handle)
@@ -265,50 +231,11 @@ class Run(Outcome):
         log.warning("worker '%s' died (%s); another starts in %.1f s", handle.plan.name, how, wait)
         handle.restart_at = now + wait
         handle.waits_for = {name for name in self._neighbours(handle) if self.workers[name].alive}
-        self._settle_within(handle)
+        self.settlement.within(handle.plan)
         for name in self._neighbours(handle):
-            self._settle_between(handle, self.workers[name])
+            if not self.workers[name].alive:
+                self.settlement.between(handle.plan, self.workers[name].plan)
             self.workers[name].tell("closed", worker=handle.plan.name, generation=handle.generation)
-
-    def _blame(self, handle: Handle) -> None:
-        """Remember the frame that a process died on: one that kills twice is kept from the next."""
-        row, cells = self.ledger.row("worker", handle.plan.name), self.ledger.cells
-        if cells[row + AT_STAGE] >= 0:
-            stage = self.plan.stages[cells[row + AT_STAGE]].name
-            source = self.plan.sources[cells[row + AT_SOURCE]]
-            key = (stage, source, int(cells[row + AT_N]))
-            self._kills[key] += 1
-            if self._kills[key] == 2:
-                log.error("%s: frame %d of %s killed it twice; it is left out", *key[:1], key[2], source)
-            cells[row + AT_STAGE] = -1
-
-    def _settle_within(self, handle: Handle) -> None:
-        """What was under way inside a dead worker is gone; so is what had come to it and was not finished."""
-        ledger, stages = self.ledger, handle.plan.stages
-        for edge in self.plan.edges:
-            for source in () if edge.previous or edge.reader not in stages else edge.sources:
-                book = ledger.row("edge", edge.index, source)
-                ledger.cells[book + GOT_N] = ledger.cells[book + DONE_N]
-                if edge.maker in stages:
-                    ledger.lost(book + LOST_BY_SUPERVISOR, "worker_died", ledger.in_flight(book))
-        for name in stages:
-            if self.plan.stage(name).is_source and self.plan.stage(name).live:
-                row = ledger.row("source", name)
-                lost = sum(ledger.cells[row + SOURCE_LOST : row + SOURCE])
-                waiting = ledger.cells[row + CAPTURED] - ledger.cells[row + ADMITTED] - lost
-                ledger.lost(row + SOURCE_LOST, "worker_died", max(0, waiting))
-
-    def _settle_between(self, one: Handle, other: Handle) -> None:
-        """Both ends of an edge are dead: nobody else can mend its book."""
-        if other.alive:
-            return
-        stages = set(one.plan.stages) | set(other.plan.stages)
-        for edge in self._crossing():
-            if edge.maker in stages and edge.reader in stages:
-                for source in edge.sources:
-                    book = self.ledger.row("edge", edge.index, source)
-                    gone = self.ledger.in_flight(book)
-                    self.ledger.lost(book + LOST_BY_SUPERVISOR, "worker_died", max(0, gone))
 
     def _may_restart(self, handle: Handle) -> bool:
         now = time.monotonic()
