@@ -19,11 +19,13 @@ from edge.core.crew import Crew
 from edge.core.feed import Feed
 from edge.core.flow import CallOutlet, Lane
 from edge.core.frame import Alpha, Drop, Frame, Image, Spec
+from edge.core.handle import Handle
 from edge.core.ledger import ADMITTED, AT_N, BOOK, CAPTURED, DONE_N, LAST_N, SOURCE, SOURCE_LOST, Ledger
 from edge.core.link import Hub, LinkOutlet
 from edge.core.memory import Memory, slots_of
 from edge.core.plan import EdgePlan, Plan, Port, StagePlan, place
-from edge.core.run import Handle, Run
+from edge.core.run import Run
+from edge.core.settlement import Settlement
 from edge.core.stage import Source, Stage
 from edge.core.worker import Order, Worker, endpoint
 
@@ -411,15 +413,15 @@ class Office(Run):
         self.code = 0
         self.reason = ""
         self.began = 0.0
-        self._kills = collections.Counter()
+        self.settlement = Settlement(self.plan, self.ledger)
         self._signals = 0
         self._stopping = self._going = 0.0
         self._closing = False
 
     def _spawn(self, handle: Any) -> None:
         handle.generation += 1
-        poisoned = [key for key, count in self._kills.items() if count > 1]
-        order = Order({}, handle.plan.name, handle.generation, "", self._first(handle), self.most, poisoned, 0.0)
+        first, poisoned = self.settlement.first(handle.plan), self.settlement.poisoned
+        order = Order({}, handle.plan.name, handle.generation, "", first, self.most, poisoned, 0.0)
         handle.process, handle.control, handle.opened, handle.done = True, True, False, False
         self.world.spawn(order, handle.arena_fd)
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from model_of_flow import TURNS, Action, World, branched, diamond, plain, shared, thinned, who
 
 from edge.core.flow import Item, Lane, next_frame
-from edge.core.ledger import DELIVERED, DONE_N, LOST_BY_MAKER, LOST_BY_READER, RECEIVED, Ledger
+from edge.core.ledger import ADMITTED, CAPTURED, DELIVERED, DONE_N, LOST_BY_MAKER, LOST_BY_READER, RECEIVED, Ledger
 from edge.core.plan import Plan
 
 DEEP = int(os.environ.get("EDGE_DEEP", "0"))
@@ -311,14 +311,43 @@ def test_the_picture_goes_on_while_a_live_network_is_dead(seed: int) -> None:
 @pytest.mark.parametrize("policy", ["all", "live"])
 def test_side_branches_that_hang_hold_up_nobody(policy: str) -> None:
     world = World(branched(policy, sides=5), frames=12)
-    views = {name for name in world.members if name.startswith("view")}
+
+    def may(action: Action) -> bool:
+        """One view after the other comes, and hangs with a frame of its own."""
+        came = action[2:] and action[2].startswith("view") and 2 * int(action[2][4]) > len(world.shown["show", "camera"])
+        return not came and not (who(action).startswith("view") and action[0] in ("work", "idle"))
+
     try:
-        world.meet()
-        while enabled := [a for a in world.enabled() if not (a[0] in ("work", "idle") and a[1] in views)]:
+        while enabled := [action for action in world.enabled() if may(action)]:
             world.do(enabled[len(world.trace) % len(enabled)])
+        hung = [world.members[f"view{i}"].crew.engine.nodes[f"view.{i}"].lanes["camera"]["image"].queue[0].n for i in range(5)]
+        assert len(set(hung)) == 5
         assert numbers(world, "show") == {"camera": list(range(12))}
     finally:
         world.close()
+
+
+@pytest.mark.parametrize("policy", ["all", "live"])
+@pytest.mark.parametrize("victim", ["camera", "matte"])
+def test_a_thinned_join_survives_deaths(policy: str, victim: str) -> None:
+    """What it waits for comes, or is told of, also where frames between those that it keeps speak for the lost."""
+    for seed in range(40 * max(1, DEEP)):
+        world = World(thinned(policy, windows=1, drops=seed % 5 - 1), 7, hurried=bool(seed % 2))
+        choose, deaths = chooser(seed), [10 + seed, 50 + 2 * seed]
+
+        def killing(enabled: list[Action], world: World = world, choose: Any = choose, deaths: list[int] = deaths) -> Action:
+            if deaths and len(world.trace) >= deaths[0] and victim in world.members and victim not in world.dead:
+                return ("kill", victim) if deaths.pop(0) else ()
+            return choose(enabled)
+
+        try:
+            world.run(killing)
+            assert set(numbers(world, "third")["camera"]) <= {0, 3, 6}
+        except AssertionError as error:
+            explain(world, error)
+            raise
+        finally:
+            world.close()
 
 
 def test_a_frame_that_kills_twice_is_left_out() -> None:
@@ -327,14 +356,14 @@ def test_a_frame_that_kills_twice_is_left_out() -> None:
     def deadly(enabled: list[Action]) -> Action:
         work = ("work", "matte")
         if work in enabled and world.members["matte"].crew.engine.nodes["matte"].next() == ("square", 1):
-            if world.office._kills["matte", "square", 1] < 2:
+            if world.kills < 2:
                 # The frame's own number is written as the third event of the step, then its processing begins.
                 return ("kill", "matte", 5, work)
         return enabled[0]
 
     try:
         world.run(deadly)
-        assert world.kills == 2
+        assert world.office.settlement.poisoned == [("matte", "square", 1)]
         assert world.shown["blend", "square"] == [(0, True), (1, False), (2, True)]
     finally:
         world.close()
@@ -355,6 +384,23 @@ def test_alphas_lost_on_the_way_are_told_of_by_the_successor() -> None:
         world.do(("reap", "matte"))
         world.run(chooser(0))
         assert world.shown["blend", "square"] == [(0, False), (1, True), (2, True)]
+    finally:
+        world.close()
+
+
+def test_a_file_is_read_again_from_what_a_dead_reader_had_not_finished() -> None:
+    """Reader and source die together; what the one had got and the other had sent is made again, and counted once."""
+    world = World(plain("all", windows=1), frames=2)
+    try:
+        world.meet()
+        for action in [("work", "camera"), ("down", "matte/1", "camera.1"), ("down", "blend/1", "camera.1")]:
+            world.do(action)
+        for action in [("kill", "blend"), ("kill", "camera"), ("reap", "blend"), ("reap", "camera")]:
+            world.do(action)
+        world.run(chooser(0))
+        assert numbers(world, "blend") == {"square": [0, 1]}
+        row = world.office.ledger.row("source", "square")
+        assert [world.office.ledger.cells[row + cell] for cell in (CAPTURED, ADMITTED)] == [2, 2]
     finally:
         world.close()
 

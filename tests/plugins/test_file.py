@@ -149,7 +149,15 @@ def test_a_garbled_jpeg_is_one_drop(tmp_path):
 
 def test_bad_frames_are_dropped_where_they_were_and_those_at_the_end_are_the_end(scripted):
     stage = scripted("ggbbgbg")
-    assert ["drop" if isinstance(m, Drop) else "ok" for m in stage.capture()] == ["ok", "ok", "drop", "drop", "ok", "drop", "ok"]
+    assert ["drop" if isinstance(m, Drop) else "ok" for m in stage.capture()] == [
+        "ok",
+        "ok",
+        "drop",
+        "drop",
+        "ok",
+        "drop",
+        "ok",
+    ]
 
 
 def test_too_many_failures_in_a_row_end_it(scripted):
