@@ -84,7 +84,7 @@ def _run(graph: pathlib.Path, sets: tuple[str, ...], device: str, **options: Any
         os.environ.setdefault("EDGE_LOG", "ERROR")  # for the workers
     finite = bool(options["frames"] or options["seconds"])
     plan = compile_graph(graph, sets, device, options["workers"], finite=finite)
-    progress = Progressing(plan, options["quiet"])
+    progress = Progressing(plan, options["quiet"], options["frames"])
     progress.begin()
     keep = {key: options[key] for key in ("seconds", "strict")}
     going = _start(plan, options, watch=progress.watch, most=options["frames"], **keep)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from edge.core.errors import hidden
@@ -16,6 +17,8 @@ from edge.core.report import status
 
 EVERY = 5.0
 """Seconds between two lines where there is no terminal."""
+REFRESH = 0.25
+"""Seconds between two updates of the bar."""
 
 
 class _Console(Console):
@@ -25,14 +28,16 @@ class _Console(Console):
 
 
 class Progressing:
-    """Follows a run: `watch` is called several times a second, `finish` once."""
+    """Follows a run: `watch` is called several times a second, `finish` once. `most`: frames that each camera captures, 0 where
+    nobody knows how many there will be."""
 
-    def __init__(self, plan: Plan, quiet: bool = False) -> None:
+    def __init__(self, plan: Plan, quiet: bool = False, most: int = 0) -> None:
         self.plan = plan
+        self.total = most * len(plan.sources) or None
         self.quiet = quiet
         self.console = _Console(stderr=True, highlight=False)
         self._said: set[str] = set()
-        self._next = time.monotonic() + EVERY
+        self._next = time.monotonic() + (REFRESH if self.console.is_terminal else EVERY)
         self._bar: Any = None
         self._task: Any = None
 
@@ -48,10 +53,9 @@ class Progressing:
         for error in self.plan.failed.values():
             self._say(f"left out: {error}")
         if not self.quiet and self.console.is_terminal:
-            self._bar = Progress(
-                SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=self.console, transient=True
-            )
-            self._task = self._bar.add_task("opening")
+            columns = [SpinnerColumn(), BarColumn(30), TextColumn("{task.description}"), TimeElapsedColumn()]
+            self._bar = Progress(*columns, console=self.console, transient=True)
+            self._task = self._bar.add_task("opening", total=self.total)
             self._bar.start()
 
     def watch(self, run: Any) -> None:
@@ -60,18 +64,26 @@ class Progressing:
                 self._said.add(stage)
                 self._say(f"{stage}: {place}")
         now = time.monotonic()
+        if now < self._next or self.quiet:
+            return
+        so_far = status(run.plan, run.ledger, run.began)
         if self._bar is not None:
-            self._bar.update(self._task, description=_line(status(run.plan, run.ledger, run.began)))
-        elif now > self._next and not self.quiet:
+            self._next = now + REFRESH
+            captured = sum(row["captured"] for row in so_far["cameras"].values())
+            self._bar.update(self._task, description=_line(so_far), completed=captured)
+        else:
             self._next = now + EVERY
-            self._say(_line(status(run.plan, run.ledger, run.began)))
+            self._say(_line(so_far))
 
     def finish(self, report: dict[str, Any], errors: list[str]) -> None:
         """The table of the run, and its errors, each once."""
         if self._bar is not None:
             self._bar.stop()
         if not self.quiet and any(row["captured"] for row in report["cameras"].values()):
-            self.console.print(_table(report)) if self.console.is_terminal else self._rows(report)
+            if self.console.is_terminal:
+                self.console.print(*_tables(report), sep="\n")
+            else:
+                self._rows(report)
         for error in errors:
             for line in error.splitlines():
                 print(f"error: {hidden(line)}", file=sys.stderr)
@@ -103,19 +115,24 @@ def _camera(row: dict[str, Any]) -> str:
     return text + (f", covered {_reasons(row['covers'])}" if row["covers"] else "")
 
 
-def _table(report: dict[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for title in ("camera", "state", "captured", "delivered", "dropped", "covered"):
-        table.add_column(title, justify="left" if title in ("camera", "state", "dropped", "covered") else "right")
+def _tables(report: dict[str, Any]) -> Iterator[Table]:
+    """The cameras and what became of their frames; the sinks and how the frames came out."""
+    table = _empty("camera", "state", "captured", "delivered", "dropped", "covered")
     for name, row in report["cameras"].items():
         lost, covers = _reasons(row["dropped"]) or "0", _reasons(row["covers"]) or "0"
         table.add_row(name, row["state"], str(row["captured"]), str(row["delivered"]), lost, covers)
-    table.add_section()
+    yield table
+    table = _empty("sink", "frames", "fps", "age p50", "p95", "p99")
     for name, row in report["sinks"].items():
-        age = row["age_seconds"]
-        table.add_row(
-            name, "sink", "", str(row["frames"]), f"{row['fps']:.1f} fps", f"age {_ms(age['p50'])}, p99 {_ms(age['p99'])}"
-        )
+        ages = [_ms(row["age_seconds"][q]) for q in ("p50", "p95", "p99")]
+        table.add_row(name, str(row["frames"]), f"{row['fps']:.1f}", *ages)
+    yield table
+
+
+def _empty(*titles: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in titles:
+        table.add_column(title, justify="left" if title in ("camera", "sink", "state", "dropped", "covered") else "right")
     return table
 
 

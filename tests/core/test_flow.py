@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from model_of_flow import TURNS, Action, World, branched, diamond, plain, shared, thinned, who
 
-from edge.core.flow import Item, Lane, next_frame
-from edge.core.ledger import ADMITTED, CAPTURED, DELIVERED, DONE_N, LOST_BY_MAKER, LOST_BY_READER, RECEIVED, Ledger
+from edge.core.flow import CallOutlet, Item, Lane, next_frame
+from edge.core.ledger import ADMITTED, CAPTURED, DELIVERED, DONE_N, LOST_BY_MAKER, LOST_BY_READER, RECEIVED, SOURCE_LOST, Ledger
 from edge.core.plan import Plan
 
 DEEP = int(os.environ.get("EDGE_DEEP", "0"))
@@ -405,6 +405,21 @@ def test_a_file_is_read_again_from_what_a_dead_reader_had_not_finished() -> None
         world.close()
 
 
+def test_a_live_camera_s_waiting_frame_dies_with_it_and_is_counted() -> None:
+    world = World(plain("live", windows=1), frames=4)
+    try:
+        world.meet()
+        world.do(("work", "camera"))
+        assert world.members["camera"].crew.feeds["square"].waiting is not None
+        world.do(("kill", "camera"))
+        world.run(chooser(0))
+        row, ledger = world.office.ledger.row("source", "square"), world.office.ledger
+        assert [ledger.cells[row + cell] for cell in (CAPTURED, ADMITTED)] == [4, 3]
+        assert ledger.reasons(row + SOURCE_LOST) == {"worker_died": 1}
+    finally:
+        world.close()
+
+
 def test_a_reader_that_dies_when_its_makers_have_ended_is_told_so_again() -> None:
     world = World(plain("all", windows=1), frames=1)
     try:
@@ -467,6 +482,19 @@ def test_a_lane_counts_what_it_finished(lane: Lane) -> None:
     assert (cells[lane.book + DELIVERED], cells[lane.book + DONE_N]) == (2, 2)
     assert lane.ledger.reasons(lane.book + LOST_BY_READER) == {"stage_error": 1}
     assert lane.ledger.reasons(lane.book + LOST_BY_MAKER) == {} and cells[lane.book + RECEIVED] == 0
+
+
+def test_a_tombstone_on_a_thinned_edge_speaks_for_the_kept_frame_before_it() -> None:
+    plan = thinned()
+    edge = next(edge for edge in plan.edges if edge.every == 3)
+    ledger = Ledger.fresh(plan)
+    lanes = {"camera": Lane(ledger, ledger.row("edge", edge.index, "camera"))}
+    outlet = CallOutlet(edge, ledger, lanes)
+    for n, reason, settled in ((0, "", -1), (1, "non_finite", -1), (4, "worker_died", 3), (5, "worker_died", 3), (6, "", 3)):
+        outlet.send("camera", item(n, reason))
+        assert lanes["camera"].settled == settled
+    assert [waiting.n for waiting in lanes["camera"].queue] == [0, 6]
+    assert outlet.credit == edge.window - 2 and ledger.reasons(outlet.books["camera"] + LOST_BY_MAKER) == {"unkept": 3}
 
 
 def test_a_join_takes_the_oldest_frame_that_is_settled_everywhere() -> None:
