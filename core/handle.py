@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -85,7 +86,7 @@ class Handle:
 
     def kill(self) -> None:
         if self.process is not None:
-            self.process.kill()
+            os.kill(self.process.pid, signal.SIGKILL)  # Popen.kill would reap it on the way, and its figures would be lost
 
     def row(self) -> dict[str, Any]:
         """As the report has it."""

@@ -13,7 +13,9 @@ import pytest
 import vermin
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-CORE = tuple("crew cut device engine errors feed flow frame ledger local memory modelfile plan preprocess report stage".split())
+CORE = tuple(
+    "crew cut device engine errors feed flow frame ledger local memory modelfile outcome plan preprocess report stage".split()
+)
 PLUGINS = ("portrait", "temporal", "matting", "composite", "demo", "resize", "discard")
 
 
