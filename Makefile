@@ -6,7 +6,7 @@ BIN := .venv/bin
 GRAPH ?= graphs/hilens_hdmi.yaml
 SOURCES := edge.py hatch_build.py core plugins devices tests examples benchmarks .ci
 
-.PHONY: help run test quick slow lint fix docs bench lock clean
+.PHONY: help run test quick slow deep lint fix docs bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 8
@@ -22,6 +22,9 @@ quick: .venv/stamp ## the tests that take seconds: tests/test_tiny.py first
 
 slow: .venv/stamp ## the tests that take longer
 	$(BIN)/python -m pytest -q -m slow --deselect tests/test_tiny.py
+
+deep: .venv/stamp ## explore the flow's rules for minutes instead of seconds
+	EDGE_DEEP=1 $(BIN)/python -m pytest -q --timeout 3000 tests/core/test_flow.py
 
 lint: .venv/stamp ## ruff and mypy
 	$(BIN)/ruff check $(SOURCES)

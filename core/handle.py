@@ -47,7 +47,7 @@ class Handle:
         os.write(order_fd, msgspec.msgpack.encode(order))
         os.lseek(order_fd, 0, os.SEEK_SET)
         fds = [order_fd, theirs.fileno(), ledger_fd, self.memory_fd, self.arena_fd]
-        command = [*spawn.command("edge.core.worker"), *map(str, fds)]
+        command = [*spawn.command("edge.core.worker"), self.plan.name, *map(str, fds)]
         self.process = subprocess.Popen(command, pass_fds=fds, stdin=subprocess.DEVNULL, start_new_session=True)
         os.close(order_fd)
         theirs.close()

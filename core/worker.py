@@ -305,7 +305,7 @@ def endpoint(folder: str, worker: str, generation: int) -> str:
 
 
 def main() -> None:
-    """`... ORDER CONTROL LEDGER MEMORY ARENA`: descriptors, in a new process."""
+    """`... NAME ORDER CONTROL LEDGER MEMORY ARENA`, in a new process: its name, for who looks at `ps`, and descriptors."""
     logging.basicConfig(level=os.environ.get("EDGE_LOG", "INFO"), format="%(message)s", stream=sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -313,7 +313,7 @@ def main() -> None:
     import cv2
 
     cv2.setNumThreads(1)  # the graph is parallel already; more threads would fight over the same cores
-    order_fd, control_fd, *fds = map(int, sys.argv[1:])
+    order_fd, control_fd, *fds = map(int, sys.argv[2:])
     with open(order_fd, "rb") as file:
         order = msgspec.msgpack.decode(file.read(), type=Order)
     spawn.title("edge:" + order.worker)
