@@ -56,7 +56,7 @@ class Context:
         self.log = log or logging.getLogger("edge")
         self._load = load
         self._status = status
-        self._memory: Any = {} if memory is None else memory
+        self._memory: Any = _Copies() if memory is None else memory
         self._new = new
 
     def load(self, model: str) -> Any:
@@ -84,11 +84,18 @@ class Context:
 
     def remember(self, source: str, name: str, value: Optional[np.ndarray]) -> None:
         """Keep a plane of `keeps` across a restart (None forgets it). It is copied."""
-        self._memory[(source, name)] = None if value is None else np.array(value)
+        self._memory[(source, name)] = value
 
     def new(self, name: str, shape: Tuple[int, ...], dtype: Any) -> np.ndarray:
         """A writable array for the value `name`, in shared memory where another process will read it."""
         return np.empty(shape, dtype) if self._new is None else self._new(name, shape, dtype)
+
+
+class _Copies(Dict[Tuple[str, str], Optional[np.ndarray]]):
+    """Memory of this process alone, for a stage that runs without a graph."""
+
+    def __setitem__(self, key: Tuple[str, str], value: Optional[np.ndarray]) -> None:
+        super().__setitem__(key, None if value is None else np.array(value))
 
 
 class Stage:

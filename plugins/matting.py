@@ -48,7 +48,7 @@ class Matting(Stage):
         if self._continues(frame, image):
             past = dict(self._states[frame.source], prior=prior)
         made = self._network(format=self._format, image=image, **past)
-        if not np.isfinite(made["alpha"].sum()):
+        if not np.isfinite(made["alpha"][0, 0]):  # one NaN or infinity anywhere has made all of it NaN
             self._forget(frame.source)
             raise Drop("non_finite", "the network gave NaN or infinity; it starts anew")
         self._keep(frame, made)

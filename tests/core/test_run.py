@@ -15,7 +15,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from commands import edge, start
+from commands import distribution, edge, start
 from test_tiny import books_balance
 
 PATIENCE = 60.0
@@ -157,6 +157,58 @@ def test_a_worker_that_keeps_dying_ends_the_run_with_6(tmp_path):
     assert "error: worker 'matte' died more than 1 times in 60 s; last: killed by SIGKILL" in told.splitlines()
     assert "Traceback" not in told
     assert report(tmp_path)["exit"]["code"] == 6
+
+
+POISON = """
+import os, signal
+from edge import Image, Stage, hookimpl
+
+class Poison(Stage):
+    makes = {"image": Image}
+
+    def process(self, frame, image: Image):
+        if frame.n == 20:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"image": image}
+
+@hookimpl
+def register_stages(register):
+    register("poison", Poison)
+"""
+
+
+@pytest.mark.slow
+def test_a_frame_that_kills_twice_is_left_out(tmp_path):
+    clip(tmp_path, 40)
+    site = distribution(tmp_path / "site", "edge_poison", POISON, "poison")
+    (tmp_path / "g.yaml").write_text(
+        "stages:\n  camera: {use: file, path: clip.mp4}\n  bad: {use: poison, from: camera, worker: bad}\n"
+        "  out: {use: images, from: bad, path: made}\n"
+    )
+    done = edge("g.yaml", "--report", "r.json", cwd=tmp_path, PYTHONPATH=str(site))
+    assert done.code == 0, done.err
+    assert "bad: frame 20 of camera killed it twice; it is left out" in done.err
+    result = report(tmp_path)
+    books_balance(result)
+    assert {row["name"]: row["restarts"] for row in result["workers"]} == {"camera": 0, "bad": 2, "out": 0}
+    assert result["edges"]["bad->out:image"]["dropped"].get("quarantined") == 1
+    assert 20 not in [int(path.stem) for path in made(tmp_path)]
+    assert len(made(tmp_path)) >= 36  # a crash may cost its credits, no more
+
+
+@pytest.mark.slow
+def test_a_worker_that_stands_still_is_replaced(tmp_path):
+    clip(tmp_path, 150)
+    (tmp_path / "g.yaml").write_text(FILE + "restart: {stall: 2}\n")
+    run = start("g.yaml", "--report", "r.json", cwd=tmp_path)
+    until(lambda: len(made(tmp_path)) > 10, "10 frames")
+    os.kill(workers(run.pid)["matte"], signal.SIGSTOP)
+    _, told = run.communicate(timeout=PATIENCE)
+    assert run.returncode == 0, told
+    assert "worker 'matte' died (no progress for" in told
+    result = report(tmp_path)
+    books_balance(result)
+    assert [int(path.stem) for path in made(tmp_path)] == list(range(150))
 
 
 @pytest.mark.slow
