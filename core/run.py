@@ -249,6 +249,7 @@ class Run(Outcome):
         handle.restarts += 1
         os.close(handle.arena_fd)
         handle.arena_fd = allocate(f"arena {handle.plan.name}", handle.plan.arena_bytes)
+        self.ledger.cells[self.ledger.row("worker", handle.plan.name) + BEAT_NS] = 0  # its predecessor's last
         self._spawn(handle)
         self._introduce_makers(handle)
         for reader in self._readers(handle):
