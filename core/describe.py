@@ -9,8 +9,8 @@ from edge.core import hooks, profile
 from edge.core.errors import EdgeError, UsageError
 from edge.core.options import REQUIRED, declared, nearest
 from edge.core.plan import EdgePlan, Plan
+from edge.core.port import ports_of
 from edge.core.stage import Source
-from edge.core.wire import ports_of
 
 # -- a plan -----------------------------------------------------------------------------------------------------------------
 
