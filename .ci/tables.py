@@ -86,7 +86,9 @@ def verbs() -> str:
 
 
 def _verbs(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
-    for name, verb in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        verb = group.get_command(context, name)
         if isinstance(verb, click.Group):
             yield from _verbs(verb, f"{path} {name}")
         else:

@@ -80,7 +80,9 @@ def test_every_option_flag_profile_and_reason_is_there(path_kept):
 
 
 def commands(group: click.Group) -> Iterator[click.Command]:
-    for command in group.commands.values():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         yield from commands(command) if isinstance(command, click.Group) else [command]
 
 
