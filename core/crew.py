@@ -9,7 +9,7 @@ import logging
 import pathlib
 from typing import Any, Callable, Dict, List, Optional
 
-from edge.core.engine import Engine, names_of
+from edge.core.engine import Engine
 from edge.core.errors import EdgeError, SourceError, StageError, located
 from edge.core.feed import Feed
 from edge.core.flow import Item
@@ -38,35 +38,40 @@ class Crew:
         self.worker = worker
         self.ledger = ledger
         self.memory = memory
+        self._make = make
         self._device = device
         self._devices: List[Any] = []
         self._opened: List[Stage] = []
         self._missing: Dict[str, EdgeError] = {}
         self._new: Optional[Callable[..., Any]] = more.pop("new", None)
         self._status: Callable[[], Dict[str, Any]] = more.pop("status", dict)
+        self._ask: Optional[Callable[[Dict[str, Any]], Any]] = more.pop("ask", None)
         self.stages = {name: make(plan.stage(name)) for name in worker.stages}
         self.engine = Engine(plan, worker.stages, self.stages, ledger, memory, worker=worker.name, **more)
-        for name, node in self.engine.nodes.items():
-            node.wants_frame = "frame" in names_of(self.stages[name].process)
         self.feeds: Dict[str, Feed] = {}
 
     def open(self) -> Dict[str, str]:
         """Open every stage. Returns stage → where to look at it. Whatever fails, what was opened is closed by `close`."""
         places = {}
         for name in self.worker.stages:
-            stage, plan = self.stages[name], self.plan.stage(name)
-            stage.context = self._context(plan)
             try:
-                _open(stage, plan)
+                place = self._open(name)
             except EdgeError as error:
-                if not plan.is_source:
+                if not self.plan.stage(name).is_source:
                     raise
                 self._missing[name] = error  # one camera that is not here does not stop the others
                 continue
-            self._opened.append(stage)
-            if stage.where():
-                places[name] = stage.where()
+            if place:
+                places[name] = place
         return places
+
+    def _open(self, name: str) -> str:
+        """Open one stage; where to look at it."""
+        stage, plan = self.stages[name], self.plan.stage(name)
+        stage.context = self._context(plan)
+        _open(stage, plan)
+        self._opened.append(stage)
+        return stage.where()
 
     def _context(self, plan: StagePlan) -> Context:
         def load(model: Any) -> Any:
@@ -87,9 +92,10 @@ class Crew:
             graph=self.plan.name,
             load=load,
             status=self._status,
+            ask=self._ask,
             memory=Kept(self.memory, plan.name),
             new=new if self._new else None,
-            log=log,
+            log=logging.getLogger(("edge.camera." if plan.is_source else "edge.stage.") + plan.name),
         )
 
     def start(self, wake: Callable[[], None], first: Dict[str, int], most: int = 0) -> None:
@@ -98,7 +104,14 @@ class Crew:
             if isinstance(stage, Source):
                 alone = len(self.plan.sources) == 1
                 feed = self.feeds[name] = Feed(name, stage, self.ledger, wake, first.get(name, 0), most, alone)
+                feed.trace = self.engine.trace
                 feed.start(self._missing.get(name))
+
+    def trace(self, tracer: Any) -> None:
+        """Note from now on what is done for which frame; None: no more."""
+        self.engine.trace = tracer
+        for feed in self.feeds.values():
+            feed.trace = tracer
 
     def work(self) -> bool:
         """Do the next piece of work: finish what is begun before admitting more. False when there is nothing to do."""
@@ -132,21 +145,87 @@ class Crew:
     def done(self) -> bool:
         return self.engine.done
 
+    # -- changes while it runs ----------------------------------------------------------------------------------------------
+
+    def follow(self, plan: Plan, worker: WorkerPlan) -> Dict[str, str]:
+        """Go over to a plan with other cameras, between two frames. Returns stage → where to look at it, of those that came.
+        Raises an EdgeError where one cannot be opened, or does not take a camera; the rest has gone over all the same."""
+        before = {name: self.plan.stage(name) for name in self.worker.stages}
+        gone = [name for name in self.worker.stages if name not in worker.stages]
+        came = [name for name in worker.stages if name not in self.worker.stages]
+        self.plan, self.worker = plan, worker
+        self.stages.update((name, self._make(plan.stage(name))) for name in came)
+        self.engine.follow(plan, worker.stages, self.stages)
+        for name in gone:
+            self._leave(self.stages.pop(name), name)
+        for name in worker.stages:
+            if name in before:
+                self._reach(self.stages[name], before[name].sources, plan.stage(name).sources)
+        return {name: place for name, place in ((name, self._open(name)) for name in came) if place}
+
+    def _reach(self, stage: Stage, before: List[str], now: List[str]) -> None:
+        """Tell a stage of the cameras that do not reach it any more, and of those that do now."""
+        stage.context.sources = tuple(now)
+        stage.context.rates = dict(self.plan.rates)
+        for source in before:
+            if source not in now:
+                stage.leave(source)
+        for source in now:
+            if source not in before:
+                stage.enter(source)
+
+    def _leave(self, stage: Stage, name: str) -> None:
+        """Close a stage whose cameras are all gone."""
+        feed = self.feeds.pop(name, None)
+        if feed is not None:
+            feed.stop()
+        if feed is not None and not feed.join(1.0):
+            log.warning("%s: the source does not stop reading; it is left behind", name, extra={"camera": name})
+        if stage in self._opened:
+            self._opened.remove(stage)
+            for problem in self._closed([stage], {name: stage}):
+                log.error("%s", problem, extra={"stage": name})
+
+    def change(self, name: str, options: Dict[str, Any]) -> None:
+        """Give a stage other values of these options, between two frames. None: what it has where the graph says nothing.
+        Raises an EdgeError, and the old values are back, where the stage does not take them."""
+        stage, plan = self.stages[name], self.plan.stage(name)
+        before = {option: getattr(stage, option) for option in options}
+        given = {option: getattr(type(stage), option) if value is None else value for option, value in options.items()}
+        fill(stage, StagePlan(name, plan.use, options=given))
+        try:
+            stage.changed(list(options))
+        except Exception as error:
+            for option, value in before.items():
+                setattr(stage, option, value)
+            stage.changed(list(options))
+            told = str(error) if isinstance(error, EdgeError) else f"{type(error).__name__}: {error}"
+            raise located(name, StageError(told)) from error
+        plan.options = dict(plan.options, **given)
+
+    def has_left(self, source: str) -> bool:
+        """True when nothing more of this camera will happen here."""
+        return self.engine.has_left(source)
+
     def close(self) -> List[str]:
         """Close what was opened, in reverse. Returns what went wrong, a line each."""
         self.drain()
-        problems = []
         for feed in self.feeds.values():
             if not feed.join(1.0):
-                log.warning("%s: the source does not stop reading; it is left behind", feed.name)
-        for thing in list(reversed(self._opened)) + self._devices:
+                log.warning("%s: the source does not stop reading; it is left behind", feed.name, extra={"camera": feed.name})
+        problems = self._closed([*reversed(self._opened), *self._devices], self.stages)
+        self._opened, self._devices = [], []
+        return problems
+
+    def _closed(self, things: List[Any], stages: Dict[str, Stage]) -> List[str]:
+        problems = []
+        for thing in things:
             try:
                 thing.close()
             except Exception as error:  # the others must be closed all the same
-                name = next((n for n, stage in self.stages.items() if stage is thing), type(thing).__name__)
+                name = next((n for n, stage in stages.items() if stage is thing), type(thing).__name__)
                 told = str(error) if isinstance(error, EdgeError) else f"{type(error).__name__}: {error}"
                 problems.append(f"{name}: {told}")
-        self._opened, self._devices = [], []
         return problems
 
 
@@ -168,7 +247,7 @@ def _open(stage: Stage, plan: StagePlan) -> None:
     except EdgeError as error:
         raise located(plan.name, error) from None
     except Exception as error:  # a plugin's mistake is reported like any other; its author wants to see where
-        log.debug("%s", plan.name, exc_info=True)
+        log.debug("%s", plan.name, exc_info=True, extra={"stage": plan.name})
         kind = SourceError if plan.is_source else StageError
         raise kind(f"{plan.name}: {plan.use} failed to open: {type(error).__name__}: {error}") from error
 

@@ -20,6 +20,8 @@ class CutDetector:
         self._shape: Optional[tuple] = None
         self._thumb: Optional[np.ndarray] = None
         self._time = 0.0
+        self.change = 1.0
+        """How much the last picture differed from the one before, 0..1, its brightness left out; 1 where nothing compares."""
 
     def jumped(self, image: np.ndarray, time: float) -> str:
         """ "" for a continuation, else why not: "start", "size", "gap" or "cut". Remembers this frame as the last one.
@@ -30,6 +32,7 @@ class CutDetector:
         thumb = image[step // 2 :: step, step // 2 :: step].astype(np.int16)
         last, shape, before = self._thumb, self._shape, self._time
         self._thumb, self._shape, self._time = thumb, image.shape, time
+        self.change = 1.0
         if last is None:
             return "start"
         if shape != image.shape:
@@ -38,4 +41,5 @@ class CutDetector:
             return "gap"
         change = thumb - last
         change -= np.int16(change.sum() / change.size)
-        return "cut" if np.abs(change).sum() > self.threshold * 255 * change.size else ""
+        self.change = float(np.abs(change).sum() / (255.0 * change.size))
+        return "cut" if self.change > self.threshold else ""

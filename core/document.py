@@ -42,6 +42,7 @@ class Document:
     def __init__(self, name: str, text: str, hint: str = "") -> None:
         """`hint`: what to say of an empty one."""
         self.name = name
+        self.text = text
         self.marks: dict[Place, tuple[int, int]] = {(): (1, 1)}
         self.problems: list[str] = []
         self._nodes = 0

@@ -6,6 +6,7 @@ nearer to the sinks go first, so what has been started is finished before more i
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
@@ -21,11 +22,13 @@ from edge.core.ledger import (
     AT_SINCE_NS,
     AT_SOURCE,
     AT_STAGE,
+    BRANCHES,
     COVERED,
     DONE,
     FIRST_NS,
     FRAMES,
     LAST_NS,
+    ROUTES,
     SEEN_N,
     SPENT_NS,
     TIMES,
@@ -70,34 +73,50 @@ class Node:
     """A stage at work: its lanes by camera and port, its outlets, its loops."""
 
     def __init__(self, plan: StagePlan, stage: Stage, ledger: Ledger) -> None:
-        self.plan = plan
         self.stage = stage
         self.ledger = ledger
-        self.lanes: Dict[str, Dict[str, Lane]] = {source: {} for source in plan.sources}
+        self.lanes: Dict[str, Dict[str, Lane]] = {}
         self.queues: List[Tuple[str, List[Lane]]] = []
         self.outlets: List[Outlet] = []
         self.loops_in: Dict[str, Loop] = {}
         self.loops_out: List[Tuple[str, Loop]] = []
         self.room: Callable[[], bool] = _always
-        self.wants_frame = False
+        self.wants_frame = "frame" in names_of(stage.process)
         self.optional: Set[str] = {port.name for port in plan.ports if port.optional}
-        self.visits = {source: ledger.row("visit", plan.name, source) for source in plan.sources}
+        self.visits: Dict[str, int] = {}
         self.row = ledger.row("stage", plan.name)
         self.errors = 0
-        self.last: Dict[str, int] = dict.fromkeys(plan.sources, -1)
+        self.last: Dict[str, int] = {}
         self.ended: Set[str] = set()
         self.touched: Dict[str, float] = {}
         self.frames: Dict[str, Frame] = {}
+        self.follow(plan)
+
+    def follow(self, plan: StagePlan) -> None:
+        """The same stage, with the cameras that it has now."""
+        self.plan = plan
+        for source in [name for name in self.lanes if name not in plan.sources]:
+            for lane in self.lanes.pop(source).values():
+                lane.abandon()
+            self.ended.discard(source)
+            for kept in (self.visits, self.last, self.touched, self.frames):
+                kept.pop(source, None)
+        for source in plan.sources:
+            if source not in self.lanes:
+                self.lanes[source] = {}
+                self.visits[source] = self.ledger.row("visit", plan.name, source)
+                self.last[source] = -1
 
     def next(self) -> Optional[Tuple[str, int]]:
-        """The camera and frame to run now: of those that are ready and have room to go, the one that waited longest."""
-        best, oldest = None, float("inf")
+        """The camera and frame to run now: of those that are ready and have room to go, the one whose turn is longest ago. By
+        the age of their frames they would not have equal shares: whose picture comes just after its turn waits less."""
+        best, longest = None, (float("inf"), float("inf"))
         for source, lanes in self.queues:
             n = next_frame(lanes)
             if n is not None and self.open_for(source):
-                born = min(lane.queue[0].born for lane in lanes if lane.queue)
-                if born < oldest:
-                    best, oldest = (source, n), born
+                waits = self.touched.get(source, 0.0), min(lane.queue[0].born for lane in lanes if lane.queue)
+                if waits < longest:
+                    best, longest = (source, n), waits
         return best
 
     def open_for(self, source: str) -> bool:
@@ -117,41 +136,68 @@ class Engine:
     def __init__(
         self, plan: Plan, names: List[str], stages: Dict[str, Stage], ledger: Ledger, memory: Any, **more: Any
     ) -> None:
-        self.plan = plan
         self.ledger = ledger
         self.memory = memory
         self.poisoned: Set[Tuple[str, str, int]] = more.get("poisoned", set())
         self.row: int = ledger.row("worker", more["worker"])
         self.prepare: Callable[[Node, str, Any], Any] = more.get("prepare", _stays)
         self.flush: Callable[[], None] = more.get("flush", _nothing)
+        self.trace: Any = None
+        """A Tracer while the run is traced."""
         self.nodes: Dict[str, Node] = {}
+        self.follow(plan, names, stages)
+
+    def follow(self, plan: Plan, names: List[str], stages: Dict[str, Stage]) -> None:
+        """Run these stages by this plan; those that are at work already go on, with the cameras that they have now."""
+        self.plan = plan
+        self._numbers = plan.numbers
+        self.poisoned = {(stage, source, n) for stage, source, n in self.poisoned if source in self._numbers}
+        nodes, self.nodes = self.nodes, {}
         for name in names:
-            self.nodes[name] = Node(plan.stage(name), stages[name], ledger)
+            node = nodes.get(name)
+            if node is None:
+                node = Node(plan.stage(name), stages[name], self.ledger)
+            else:
+                node.follow(plan.stage(name))
+            self.nodes[name] = node
         self.order = [self.nodes[name] for name in reversed(names)]
-        self._index = {stage.name: i for i, stage in enumerate(plan.stages)}
-        self._sources = plan.sources
         for edge in plan.edges:
             if edge.reader in self.nodes:
                 self._enter(edge)
+        there = {edge.index for edge in plan.edges}
         for node in self.order:
+            node.outlets = [outlet for outlet in node.outlets if outlet.edge.index in there]
             node.queues = [(source, list(lanes.values())) for source, lanes in node.lanes.items() if lanes]
         self._at_work = [node for node in self.order if not node.plan.is_source]
 
     def _enter(self, edge: EdgePlan) -> None:
         """Wire the reader's end of an edge, and the maker's where it is in this process too."""
-        reader = self.nodes[edge.reader]
+        reader, maker = self.nodes[edge.reader], self.nodes.get(edge.maker)
         if edge.previous:
+            self._close_loop(edge, reader)
+            return
+        lanes = {source: self._lane(edge, reader, source, maker is not None) for source in edge.sources}
+        if maker is None:
+            return
+        for outlet in maker.outlets:
+            if outlet.edge.index == edge.index and isinstance(outlet, CallOutlet):
+                outlet.lanes = lanes
+                outlet.follow(edge)
+                return
+        maker.outlets.append(CallOutlet(edge, self.ledger, lanes))
+
+    def _close_loop(self, edge: EdgePlan, reader: Node) -> None:
+        if edge.port not in reader.loops_in:
             loop = reader.loops_in[edge.port] = Loop(edge, self.memory)
             self.nodes[edge.maker].loops_out.append((edge.value, loop))
-            return
-        lanes = {}
-        for source in edge.sources:
-            lanes[source] = reader.lanes[source][edge.port] = Lane(self.ledger, self.ledger.row("edge", edge.index, source))
-        if edge.maker in self.nodes:
-            if not reader.plan.is_sink:
-                for lane in lanes.values():
-                    lane.last = -1  # a frame that a source makes again, for a reader further on, passes here again
-            self.nodes[edge.maker].outlets.append(CallOutlet(edge, self.ledger, lanes))
+
+    def _lane(self, edge: EdgePlan, reader: Node, source: str, here: bool) -> Lane:
+        lanes = reader.lanes[source]
+        if edge.port not in lanes:
+            lane = lanes[edge.port] = Lane(self.ledger, self.ledger.row("edge", edge.index, source))
+            if here and not reader.plan.is_sink:
+                lane.last = -1  # a frame that a source makes again, for a reader further on, passes here again
+        return lanes[edge.port]
 
     def lane(self, edge: EdgePlan, source: str) -> Lane:
         return self.nodes[edge.reader].lanes[source][edge.port]
@@ -170,18 +216,33 @@ class Engine:
     def emit(self, node: Node, source: str, item: Item, values: Optional[Dict[str, Any]]) -> None:
         """Send what a stage made for a frame (None: the tombstone `item`) on all its edges."""
         planes: Dict[str, Any] = {}
+        began = 0.0 if self.trace is None else time.monotonic()
         for outlet in node.outlets:
             value = outlet.edge.value
             out = Item(item.n, item.time, item.born, reason=item.reason)
             if values is not None and not item.reason:
                 if value not in planes:
-                    planes[value] = self.prepare(node, value, values[value])
+                    planes[value] = self._placed(node, source, item.n, value, values[value])
                 made = planes[value]
                 if isinstance(made, Drop):
                     out.reason = made.reason
                 else:
                     out.value, out.slot = made
             outlet.send(source, out)
+        if self.trace is not None and node.outlets:
+            self.trace.span("send", node.plan.name, source, item.n, began, time.monotonic())
+
+    def _placed(self, node: Node, source: str, n: int, name: str, value: Any) -> Any:
+        """What `prepare` makes of a value; a trace tells how long it took where it was copied."""
+        if self.trace is None:
+            return self.prepare(node, name, value)
+        began = time.monotonic()
+        made = self.prepare(node, name, value)
+        if isinstance(made, Drop):
+            self.trace.mark("lost", node.plan.name, source, n, made.reason)
+        elif made[1] is not None and not np.may_share_memory(made[0], value):
+            self.trace.span("copy", node.plan.name, source, n, began, time.monotonic())
+        return made
 
     def _visit(self, node: Node, source: str, n: int) -> None:
         lanes = node.lanes[source]
@@ -229,6 +290,8 @@ class Engine:
 
     def _process(self, node: Node, frame: Frame, values: Dict[str, Any]) -> Tuple[str, Optional[Dict[str, Any]]]:
         began = time.monotonic()
+        if self.trace is not None:
+            self.trace.begin()
         self._mark(node, frame, began)
         try:
             made = node.stage.process(**values) or {}
@@ -243,7 +306,7 @@ class Engine:
             self._failed(node, frame, error)
             return "stage_error", None
         finally:
-            self._spent(node, time.monotonic() - began)
+            self._spent(node, frame, began)
         node.errors = 0
         for name, loop in node.loops_out:
             loop.write(frame, made[name])
@@ -252,8 +315,10 @@ class Engine:
     def _failed(self, node: Node, frame: Frame, error: Exception) -> None:
         node.errors += 1
         if node.errors == 1:
-            log.error("%s: frame %s of %s lost: %s: %s", node.plan.name, frame.n, frame.source, type(error).__name__, error)
-            log.debug("%s", node.plan.name, exc_info=True)
+            name, what = node.plan.name, type(error).__name__
+            about = {"stage": name, "camera": frame.source, "n": frame.n}
+            log.error("%s: frame %s of %s lost: %s: %s", name, frame.n, frame.source, what, error, extra=about)
+            log.debug("%s", name, exc_info=True, extra=about)
         if node.errors >= ERRORS_IN_A_ROW:
             raise Broken(
                 f"stage '{node.plan.name}' failed on {node.errors} frames in a row, last with {type(error).__name__}: {error}"
@@ -262,27 +327,37 @@ class Engine:
     def _mark(self, node: Node, frame: Frame, now: float) -> None:
         """Note what this process is at, where the supervisor finds it if the process dies of it."""
         cells = self.ledger.cells
-        cells[self.row + AT_SOURCE] = self._sources.index(frame.source)
+        cells[self.row + AT_SOURCE] = self._numbers[frame.source]
         cells[self.row + AT_N] = frame.n
         cells[self.row + AT_SINCE_NS] = int(now * 1e9)
-        cells[self.row + AT_STAGE] = self._index[node.plan.name]
+        cells[self.row + AT_STAGE] = node.row
 
-    def _spent(self, node: Node, seconds: float) -> None:
-        cells = self.ledger.cells
+    def _spent(self, node: Node, frame: Frame, began: float) -> None:
+        ended = time.monotonic()
+        cells, seconds = self.ledger.cells, ended - began
         cells[self.row + AT_STAGE] = -1
         cells[node.row + FRAMES] += 1
         cells[node.row + SPENT_NS] += int(seconds * 1e9)
         self.ledger.time(node.row + TIMES, seconds)
+        if self.trace is not None:
+            self.trace.processed(node.plan.name, frame.source, frame.n, began, ended)
 
     def _account(self, node: Node, frame: Frame, reason: str, made: Optional[Dict[str, Any]]) -> None:
         cells, visit = self.ledger.cells, node.visits[frame.source]
         cells[visit + SEEN_N] = frame.n
         if reason:
+            if self.trace is not None and reason not in frame.lost.values():
+                self.trace.mark("lost", node.plan.name, frame.source, frame.n, reason)
             return
         cells[visit + DONE] += 1
         cover = made.get("cover") if made else ""
         if cover:
             self.ledger.lost(visit + COVERED, cover)
+            if self.trace is not None:
+                self.trace.mark("cover", node.plan.name, frame.source, frame.n, cover)
+        route = (made or {}).get("route", "full") if node.plan.network else ""
+        if route in BRANCHES:
+            cells[node.row + ROUTES + BRANCHES.index(route)] += 1
         if node.plan.is_sink:
             now = time.monotonic()
             self.ledger.time(node.row + AGES, now - frame.born)
@@ -304,6 +379,10 @@ class Engine:
         for outlet in node.outlets:
             if source in outlet.books:
                 outlet.end(source)
+
+    def has_left(self, source: str) -> bool:
+        """True when nothing more of this camera will happen here."""
+        return all(source in node.ended for node in self.order if source in node.plan.sources)
 
     @property
     def done(self) -> bool:
@@ -329,11 +408,13 @@ class Engine:
         last = node.frames.get(source)
         frame = Frame(source, last.n if last else -1, now, now)
         for outlet in node.outlets:
-            if isinstance(outlet, CallOutlet) and outlet.edge.value in made:
+            if isinstance(outlet, CallOutlet) and source in outlet.books and outlet.edge.value in made:
                 reader = self.nodes[outlet.edge.reader]
-                if reader.stage.takes_ticks and len(reader.lanes[source]) == 1:
-                    values = {outlet.edge.port: made[outlet.edge.value]}
-                    reader.stage.process(**dict(values, frame=frame) if reader.wants_frame else values)
+                others = set(reader.lanes[source]) - {outlet.edge.port}
+                if reader.stage.takes_ticks and others <= reader.optional:
+                    values = {**dict.fromkeys(others), outlet.edge.port: made[outlet.edge.value]}
+                    with contextlib.suppress(Drop):  # a sink that is busy need not show it
+                        reader.stage.process(**dict(values, frame=frame) if reader.wants_frame else values)
 
 
 def _nothing() -> None:

@@ -74,5 +74,7 @@ def located(name: str, error: EdgeError) -> EdgeError:
 
 
 def hidden(text: str) -> str:
-    """Text without the user and password of the addresses in it, fit to be shown."""
-    return re.sub(r"://\S*@", "://***@", text)
+    """Text without the user and password of the addresses in it, and without the values of options that hold a secret, fit to
+    be shown. An address with a slash too few is still one."""
+    text = re.sub(r":/+\S*@", "://***@", text)
+    return re.sub(r"\b(credentials|password|token)=(?!env:|file:)\S+?(:?(?:\s|$))", r"\1=***\2", text)

@@ -15,13 +15,26 @@ from typing import Any, Callable, Dict, Iterator, Optional
 
 from edge.core.errors import EdgeError, SourceError
 from edge.core.frame import Drop
-from edge.core.ledger import CAPTURED, FRAMES, SOURCE_LOST, SPENT_NS, STATE, STATES, TIMES, Ledger
+from edge.core.ledger import (
+    CAPTURED,
+    FRAMES,
+    GAP_NS,
+    RECONNECTS,
+    SEEN_NS,
+    SOURCE_LOST,
+    SPENT_NS,
+    STATE,
+    STATES,
+    TIMES,
+    Ledger,
+)
 from edge.core.stage import Source
 
 log = logging.getLogger("edge")
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
-"""Seconds between attempts to reopen a live source: doubled each time, with jitter, until it has run for LONGEST_WAIT."""
+"""Seconds between attempts to reopen a live source: doubled each time, up to its `patience`, with jitter, until it has run for
+LONGEST_WAIT."""
 
 AT_ONCE = 16
 """Frames of a file that are read in one go where they are not wanted: what a predecessor has done already."""
@@ -71,8 +84,12 @@ class Feed:
         self._box: Optional[Captured] = None
         self._changed = threading.Condition()
         self._stop = False
+        self._paused = False
         self._finished = False
+        self._away = ""
         self._n = first if self.live else 0
+        self.trace: Any = None
+        """A Tracer while the run is traced."""
         self._frames: Optional[Iterator[Any]] = None
         self._thread = threading.Thread(target=self._run, name="feed " + name, daemon=True)
 
@@ -86,7 +103,7 @@ class Feed:
 
     def pull(self) -> bool:
         """Read on in a file until a frame waits, but no more than a few at once; True if that was anything to do."""
-        if self.live or self._finished or self._box is not None:
+        if self.live or self._finished or self._box is not None or (self._paused and not self._stop):
             return False
         for _ in range(AT_ONCE):
             self._pull_one()
@@ -132,6 +149,15 @@ class Feed:
         """True when the stream has ended and its last frame was taken."""
         return self._finished and self._box is None
 
+    def pause(self, paused: bool) -> None:
+        """Capture nothing for a while: a camera is let go of, a file stays where it is."""
+        with self._changed:
+            self._paused = paused
+            self._changed.notify_all()
+        if paused and not self._finished:
+            self.state("paused")
+        self._wake()
+
     def stop(self) -> None:
         """Capture no more; what waits in the mailbox is still admitted."""
         with self._changed:
@@ -162,28 +188,56 @@ class Feed:
         while not self._enough:
             began = time.monotonic()
             try:
-                self._capture()
-                return
+                if self._capture():
+                    return
+                self._rest()
+                continue
             except Exception as error:  # a driver's own: whatever it is, the camera may come back
                 wait = FIRST_WAIT if time.monotonic() - began > LONGEST_WAIT else wait
-                log.warning("%s: %s; trying again in %.1f s", self.name, _line(error), wait)
+                pause = max(wait, getattr(error, "wait", 0.0))
+                self._gone(_line(error), pause)
             self.state("reconnecting")
             with self._changed:
-                self._changed.wait_for(lambda: self._stop, wait * random.uniform(0.7, 1.0))
-            wait = min(LONGEST_WAIT, 2 * wait)
+                self._changed.wait_for(lambda: self._stop, pause * random.uniform(0.7, 1.0))
+            wait = min(self.source.patience, 2 * wait)
 
-    def _capture(self) -> None:
+    def _capture(self) -> bool:
+        """Capture until the stream ends, or until there is a pause: then False."""
         frames: Iterator[Any] = iter(self.source.capture())
         try:
-            while not self._enough:
+            while not self._enough and not self._paused:
                 began = time.monotonic()
                 made = next(frames, None)
                 if made is None:
-                    return
+                    return True
                 self.state("running")
                 self._took(made, began)
         finally:
             getattr(frames, "close", _nothing)()
+        return self._enough
+
+    def _rest(self) -> None:
+        self.state("paused")
+        with self._changed:
+            self._changed.wait_for(lambda: self._stop or not self._paused)
+
+    def _gone(self, why: str, pause: float) -> None:
+        """Say so once for each outage and reason, not for each attempt."""
+        if why != self._away:
+            log.warning("%s: %s; trying again in %.1f s", self.name, why, pause, extra={"camera": self.name})
+        self._away = why
+
+    def _back(self, now: float) -> None:
+        """Count that the camera is here again, and how long it was gone."""
+        self._away = ""
+        cells = self._ledger.cells
+        seen = cells[self._row + SEEN_NS]
+        if not seen:
+            log.info("%s: here", self.name, extra={"camera": self.name})
+            return
+        cells[self._row + RECONNECTS] += 1
+        cells[self._row + GAP_NS] += int(now * 1e9) - seen
+        log.info("%s: here again after %.1f s", self.name, now - seen / 1e9, extra={"camera": self.name})
 
     def _took(self, made: Any, began: float) -> None:
         n, now = self._n, time.monotonic()
@@ -193,11 +247,17 @@ class Feed:
         cells = self._ledger.cells
         again = n < cells[self._row + CAPTURED]  # a predecessor had it, and died before it was through
         cells[self._row + CAPTURED] = max(n + 1, cells[self._row + CAPTURED])
+        if self._away:
+            self._back(now)
+        cells[self._row + SEEN_NS] = int(now * 1e9)
         cells[self._stage_row + FRAMES] += 1
         cells[self._stage_row + SPENT_NS] += int((now - began) * 1e9)
         self._ledger.time(self._stage_row + TIMES, now - began)
+        if self.trace is not None:
+            self.trace.span("capture", self.name, self.name, n, began, now)
         if isinstance(made, Drop):
             self._ledger.lost(self._row + SOURCE_LOST, made.reason, int(not again))
+            self._lost(n, made.reason)
             return
         values = made if isinstance(made, dict) else {next(iter(self.source.makes)): made}
         when = now if self.live else n / (self.source.rate or USUAL_RATE)
@@ -207,16 +267,21 @@ class Feed:
         with self._changed:
             if self._box is not None:
                 self._ledger.lost(self._row + SOURCE_LOST, "superseded")
+                self._lost(self._box.n, "superseded")
             self._box = frame
         if self.live:
             self._wake()
+
+    def _lost(self, n: int, reason: str) -> None:
+        if self.trace is not None:
+            self.trace.mark("lost", self.name, self.name, n, reason)
 
     def _fail(self, error: Exception) -> None:
         told = _line(error)
         self.error = told if told.startswith(self.name + ":") else f"{self.name}: {told}"
         self.code = error.code if isinstance(error, EdgeError) else SourceError.code
         if not self._alone:  # else it is the run's own error, said at its end
-            log.error("%s", self.error)
+            log.error("%s", self.error, extra={"camera": self.name})
 
 
 def _line(error: Exception) -> str:

@@ -95,6 +95,13 @@ class Lane:
         item.value = None
         item.release()
 
+    def abandon(self) -> None:
+        """Its camera is gone: what is queued is given back unread."""
+        for item in self.queue:
+            item.credit()
+            item.release()
+        self.queue.clear()
+
     @property
     def dry(self) -> bool:
         return self.ended and not self.queue
@@ -121,11 +128,16 @@ class Outlet:
     """The maker's end of one edge: the book, the credits, and `deliver`, which a call edge and a link fill in."""
 
     def __init__(self, edge: Any, ledger: Ledger) -> None:
-        self.edge = edge
         self.ledger = ledger
-        self.books: Dict[str, int] = {source: ledger.row("edge", edge.index, source) for source in edge.sources}
         self.credit: int = edge.window
         self.ended: List[str] = []
+        self.follow(edge)
+
+    def follow(self, edge: Any) -> None:
+        """The same edge, with the cameras that it has now."""
+        self.edge = edge
+        self.books: Dict[str, int] = {source: self.ledger.row("edge", edge.index, source) for source in edge.sources}
+        self.ended = [source for source in self.ended if source in self.books]
 
     def open_for(self, source: str) -> bool:
         """May a frame of this camera be sent now? A side branch and a kept-out camera never hold anything up."""
@@ -145,7 +157,9 @@ class Outlet:
         if reason:
             self.ledger.lost(book + LOST_BY_MAKER, reason)
         if reason == "unkept" or (reason and self.edge.side):
-            return None  # nothing joins a thinned branch with a whole one, so nobody waits for this n
+            if item.reason and self.edge.side and self.credit > 0:  # a viewer of several values need not wait for this one
+                self.pass_over(source, item.n)
+            return None  # nothing joins a thinned branch with a whole one, so nobody else waits for this n
         if reason and not item.reason:
             item = Item(item.n, item.time, item.born, reason=reason)
         self.credit -= 1

@@ -38,7 +38,7 @@ class Plane(np.ndarray):
 
 
 class Image(Plane):
-    """uint8 [h, w, 3] in the spec's colour order (`bgr`, `rgb`), or [h * 3 / 2, w] for `nv21` and `nv12`."""
+    """uint8 [h, w, 3] in the spec's colour order (`bgr`, `rgb`), or [h * 3 / 2, w] for `nv21`, `nv12`, `i420`."""
 
 
 class Alpha(Plane):

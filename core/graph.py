@@ -9,7 +9,7 @@ from __future__ import annotations
 import pathlib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from edge.core import hooks, profile
 from edge.core.document import Document, Place, scalar
@@ -23,6 +23,7 @@ TOP = ("version", "name", "device", "stages", "restart", "max_age")
 RESERVED = ("use", "from", "device", "each", "per", "keep", "worker")
 RESTART = {"most": 3, "within": 30.0, "stall": 30.0}
 ASSETS = hooks.ROOT / "assets"
+HINT = ": a graph has at least 'stages:'; see graphs/file.yaml"
 NAME = re.compile(r"^[A-Za-z_][\w-]*$")
 DEVICE_WORDS = ("camera", "display")
 
@@ -54,6 +55,11 @@ class Written:
     def is_source(self) -> bool:
         return issubclass(self.cls, Source)
 
+    @property
+    def may_grow(self) -> bool:
+        """Does it say `each`? Then cameras can be added to it while the graph runs."""
+        return "" not in self.instances
+
     def full(self, suffix: str) -> str:
         return f"{self.name}.{suffix}" if suffix else self.name
 
@@ -66,10 +72,17 @@ class Written:
         return stage
 
 
+class Set(NamedTuple):
+    """`stage.option=value`, and the folder in which it was said: a path in it is relative to that."""
+
+    words: str
+    folder: pathlib.Path
+
+
 class Graph:
     """`stages` by name, in the order of the file; `problems` found so far as ((line, column), text)."""
 
-    def __init__(self, document: Document, folder: pathlib.Path, sets: Iterable[str] = (), device: str = "") -> None:
+    def __init__(self, document: Document, folder: pathlib.Path, sets: Iterable[str | Set] = (), device: str = "") -> None:
         self.document = document
         self.folder = folder
         self.name = pathlib.Path(document.name).stem
@@ -78,7 +91,7 @@ class Graph:
         self.stages: dict[str, Written] = {}
         self.restart: dict[str, float] = dict(RESTART)
         self.max_age = 0.0
-        self._from_sets: dict[Place, str] = {}
+        self._from_sets: dict[Place, Set] = {}
         self._has_device = True
         value = document.value
         if not isinstance(value, dict):
@@ -89,14 +102,13 @@ class Graph:
         self._read_stages(value.get("stages"))
 
     @classmethod
-    def read(cls, path: pathlib.Path, sets: Iterable[str] = (), device: str = "") -> Graph:
+    def read(cls, path: pathlib.Path, sets: Iterable[str | Set] = (), device: str = "") -> Graph:
         """Raises UsageError (no such file), GraphError (no document, or a --set that names nothing), DeviceError."""
-        hint = ": a graph has at least 'stages:'; see graphs/file.yaml"
-        return cls(Document.read(path, hint), path.resolve().parent, sets, device)
+        return cls(Document.read(path, HINT), path.resolve().parent, sets, device)
 
     def problem(self, place: Place, text: str, code: int = 3) -> None:
         """Keep a problem, at the place of a value in the file or of the --set that gave it."""
-        for given, words in self._from_sets.items():
+        for given, (words, _) in self._from_sets.items():
             inside = given[: len(place)] == place and (place not in self.document.marks or place[2:3] not in ((), ("each",)))
             if inside or place[: len(given)] == given:
                 self.problems.append(((0, 0), f"--set {words}: {text}", code))
@@ -164,9 +176,10 @@ class Graph:
 
     # -- --set --------------------------------------------------------------------------------------------------------------
 
-    def _apply(self, value: dict[str, Any], sets: Iterable[str]) -> None:
+    def _apply(self, value: dict[str, Any], sets: Iterable[str | Set]) -> None:
         problems = []
-        for words in sets:
+        for given in sets:
+            words, folder = given if isinstance(given, Set) else (given, pathlib.Path.cwd())
             key, equals, text = words.partition("=")
             path = self._set_path(value, key) if equals else None
             if path is None:
@@ -178,7 +191,7 @@ class Graph:
                     holder[step] = {}  # a word becomes a map: whether it may be one is found out with the rest
                 holder = holder.setdefault(step, {})
             holder[path[-1]] = scalar(text)
-            self._from_sets[path] = words
+            self._from_sets[path] = Set(words, folder)
         self.problems += [((0, 0), text, 3) for text in problems]
 
     def _set_path(self, value: dict[str, Any], key: str) -> Place | None:
@@ -342,9 +355,8 @@ class Graph:
                 self.problem(key if key in self.document.marks else where, text)
                 stage.sound = False
                 continue
-            folder = pathlib.Path.cwd() if self._is_set(where) else self.folder
             try:
-                values[name] = known[name].convert(value, folder, ASSETS)
+                values[name] = known[name].convert(value, self._base(where), ASSETS)
             except ValueError as error:
                 self.problem(where, f"stage '{stage.name}': option '{name}': {error}")
                 stage.sound = False
@@ -355,8 +367,10 @@ class Graph:
                 stage.sound = False
         return values
 
-    def _is_set(self, place: Place) -> bool:
-        return any(place[: len(given)] == given for given in self._from_sets)
+    def _base(self, place: Place) -> pathlib.Path:
+        """What a path that stands there is relative to."""
+        said = [folder for given, (_, folder) in self._from_sets.items() if place[: len(given)] == given]
+        return said[-1] if said else self.folder
 
     def _models(self, stage: Written) -> None:
         """Find and check the model of each option that names one, before anything starts."""

@@ -13,21 +13,24 @@ from typing import Any
 import msgspec
 
 from edge.core import spawn
+from edge.core.arena import allocate
 from edge.core.plan import WorkerPlan
 from edge.core.worker import LARGEST, Order
 
 
 class Handle:
-    """`opened`: its stages are. `done`: it has nothing more to do. `ended`: it is gone for good. `failed`: it has said why."""
+    """`opened`: its stages are. `done`: it has nothing more to do. `ended`: it is gone for good. `failed`: it has said why.
+    `apart`: it belongs to a camera that comes or goes, so its failure is nobody else's."""
 
-    def __init__(self, plan: WorkerPlan, memory_fd: int) -> None:
+    def __init__(self, plan: WorkerPlan) -> None:
         self.plan = plan
-        self.memory_fd = memory_fd
+        self.memory: dict[str, int] = {}
+        """Camera → the descriptor of what is kept of it here."""
         self.arena_fd = -1
         self.generation = 0
         self.process: subprocess.Popen[bytes] | None = None
         self.control: socket.socket | None = None
-        self.opened = self.done = self.ended = self.failed = False
+        self.opened = self.done = self.ended = self.failed = self.apart = False
         self.restart_at = 0.0
         self.waits_for: set[str] = set()
         self.deaths: collections.deque[float] = collections.deque()
@@ -46,9 +49,10 @@ class Handle:
         order_fd = os.memfd_create("order", os.MFD_CLOEXEC)
         os.write(order_fd, msgspec.msgpack.encode(order))
         os.lseek(order_fd, 0, os.SEEK_SET)
-        fds = [order_fd, theirs.fileno(), ledger_fd, self.memory_fd, self.arena_fd]
+        fds = [order_fd, theirs.fileno(), ledger_fd, self.arena_fd]
         command = [*spawn.command("edge.core.worker"), self.plan.name, *map(str, fds)]
-        self.process = subprocess.Popen(command, pass_fds=fds, stdin=subprocess.DEVNULL, start_new_session=True)
+        passed = [*fds, *self.memory.values()]
+        self.process = subprocess.Popen(command, pass_fds=passed, stdin=subprocess.DEVNULL, start_new_session=True)
         os.close(order_fd)
         theirs.close()
         self.opened = self.done = False
@@ -87,6 +91,32 @@ class Handle:
     def kill(self) -> None:
         if self.process is not None:
             os.kill(self.process.pid, signal.SIGKILL)  # Popen.kill would reap it on the way, and its figures would be lost
+
+    def keep(self, plan: WorkerPlan, keeps: dict[str, int]) -> list[str]:
+        """Go over to another plan of the same worker; `keeps`: camera → the bytes that are kept of it. Returns the cameras
+        whose memory is new. Raises SourceError where there is not enough."""
+        self.plan = plan
+        for source in [name for name in self.memory if name not in keeps]:
+            os.close(self.memory.pop(source))
+        new = [source for source in keeps if source not in self.memory]
+        for source in new:
+            self.memory[source] = allocate(f"memory {plan.name}", keeps[source])
+        return new
+
+    def free(self) -> None:
+        """Give back its descriptors."""
+        for fd in (*self.memory.values(), self.arena_fd):
+            if fd >= 0:
+                os.close(fd)
+        self.memory, self.arena_fd = {}, -1
+
+    def status(self) -> dict[str, Any]:
+        """As it is now. May be asked from another thread."""
+        process = self.process
+        state = "ended" if self.ended else "restarting" if process is None else "running" if self.opened else "opening"
+        rss, cpu = spawn.used(process.pid) if process is not None else (0, 0.0)
+        used = {"pid": process.pid if process else None, "rss_bytes": rss, "cpu_seconds": round(self._cpu + cpu, 3)}
+        return {"name": self.plan.name, "stages": self.plan.stages, "state": state, "restarts": self.restarts, **used}
 
     def row(self) -> dict[str, Any]:
         """As the report has it."""

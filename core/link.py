@@ -23,9 +23,9 @@ from edge.core.ledger import COPIED, DONE_N, LOST_BY_MAKER, SENT_N, Ledger
 from edge.core.plan import EdgePlan, Plan
 
 # kind, reason, edge, source, n, time, born, offset, dtype, rank, shape
-_HEADER = struct.Struct("<BBHHqddQBB4I")
+_HEADER = struct.Struct("<BBIIqddQBB4I")
 _VALUE, _PLANE, _LOST, _OVER, _END = range(5)
-_BACK = struct.Struct("<BHHq")  # kind, edge, source, n
+_BACK = struct.Struct("<BIIq")  # kind, edge, source, n
 _CREDIT, _RELEASE = range(2)
 _HELLO, _HELLO_AGAIN = b"hello", b"hello again"  # from a reader that has nothing yet; from one that knew a predecessor
 _DTYPES = [np.dtype(name) for name in ("uint8", "float32", "uint16", "int32", "float64", "int64", "float16", "bool", "int16")]
@@ -36,7 +36,6 @@ class LinkOutlet(Outlet):
     """The maker's end of an edge to another worker. It remembers what the reader has not finished, in order."""
 
     def __init__(self, edge: EdgePlan, ledger: Ledger, hub: Hub, reader: str, numbers: dict[str, int]) -> None:
-        super().__init__(edge, ledger)
         self.hub = hub
         self.reader = reader
         self.numbers = numbers
@@ -45,9 +44,21 @@ class LinkOutlet(Outlet):
         self._unsaid: list[str] = []
         self.begins: dict[str, int] = {}
         """Camera → the last frame that will not be made again, where this is the successor of a dead maker."""
+        super().__init__(edge, ledger)
         self.up = False
         self.bereft = False
         self.credit = 0
+
+    def follow(self, edge: EdgePlan) -> None:
+        """What is under way of a camera that is gone is given up, once its reader knows as well; its credits come back from
+        there."""
+        super().follow(edge)
+        for source, item in [*self.unfinished, *self._again]:
+            if source not in self.books:
+                self.hub.gone.append((self.edge.index, item))
+        self.unfinished = deque(entry for entry in self.unfinished if entry[0] in self.books)
+        self._again = deque(entry for entry in self._again if entry[0] in self.books)
+        self._unsaid = [source for source in self._unsaid if source in self.books]
 
     def open_for(self, source: str) -> bool:
         if self.bereft and self.edge.policy == "live":
@@ -112,9 +123,7 @@ class LinkOutlet(Outlet):
                 return
 
     def _free(self, item: Item) -> None:
-        if item.slot is not None:
-            item.slot.leases.discard(self.edge.index)
-        item.value = None
+        _free(self.edge.index, item)
 
     def hello(self) -> None:
         """A reader, or its successor, is there: what its predecessor had not finished is given once more, in order."""
@@ -179,6 +188,15 @@ class LinkOutlet(Outlet):
         """True when nothing of this edge is under way."""
         return not self.unfinished and not self._again
 
+    def carries(self, source: str) -> bool:
+        return any(entry[0] == source for entry in [*self.unfinished, *self._again])
+
+
+def _free(edge: int, item: Item) -> None:
+    if item.slot is not None:
+        item.slot.leases.discard(edge)
+    item.value = None
+
 
 class Hub:
     """All outgoing links of a worker: one ROUTER."""
@@ -191,14 +209,35 @@ class Hub:
         self.socket.bind(endpoint)
         self.arena = arena
         self.ledger = ledger
-        self._sources = plan.sources
-        self._numbers = {source: i for i, source in enumerate(plan.sources)}
+        self._numbers = plan.numbers
+        self._names = {number: source for source, number in plan.numbers.items()}
         self.outlets: dict[int, LinkOutlet] = {}
         self._readers: dict[str, bytes] = {}
+        self.gone: list[tuple[int, Item]] = []
+        """What was under way of cameras that are gone, by edge, while a reader may still look at it."""
 
     def add(self, edge: EdgePlan, reader: str) -> LinkOutlet:
         outlet = self.outlets[edge.index] = LinkOutlet(edge, self.ledger, self, reader, self._numbers)
+        if reader in self._readers:
+            outlet.hello()  # it is there for other edges, and does not say so again
         return outlet
+
+    def follow(self, plan: Plan) -> None:
+        """Go over to a plan with other cameras: edges that are gone give up what is under way on them."""
+        edges = {edge.index: edge for edge in plan.edges}
+        self._numbers.clear()
+        self._numbers.update(plan.numbers)
+        self._names = {number: source for source, number in plan.numbers.items()}
+        for index, outlet in list(self.outlets.items()):
+            outlet.follow(edges.get(index) or _empty(outlet.edge))
+            if index not in edges:
+                del self.outlets[index]
+
+    def give_up(self) -> None:
+        """Everybody knows which cameras are gone: what was under way of them can be written over."""
+        for edge, item in self.gone:
+            _free(edge, item)
+        self.gone = []
 
     def post(self, reader: str, parts: list[bytes]) -> None:
         try:
@@ -215,10 +254,17 @@ class Hub:
             if parts[0] in (_HELLO, _HELLO_AGAIN):
                 self._hello(identity, parts[0] == _HELLO)
             elif identity in self._readers.values():
-                for kind, edge, source, n in _BACK.iter_unpack(parts[0]):
-                    outlet = self.outlets[edge]
-                    outlet.credited() if kind == _CREDIT else outlet.released(self._sources[source], n)
+                self._back(parts[0])
         return any_
+
+    def _back(self, data: bytes) -> None:
+        """Credits and releases; those of an edge or a camera that is gone come too late to matter."""
+        for kind, edge, number, n in _BACK.iter_unpack(data):
+            outlet = self.outlets.get(edge)
+            if outlet is not None and kind == _CREDIT:
+                outlet.credited()
+            elif outlet is not None:
+                outlet.released(self._names.get(number, ""), n)
 
     def _hello(self, identity: bytes, fresh: bool) -> None:
         """A fresh reader has nothing: what the books say is under way was lost with its predecessor, though this process
@@ -246,6 +292,10 @@ class Hub:
     def settled(self) -> bool:
         return all(outlet.settled for outlet in self.outlets.values())
 
+    def has_left(self, source: str) -> bool:
+        """True when nothing of this camera is under way from here."""
+        return not any(outlet.carries(source) for outlet in self.outlets.values())
+
     def prepare(self, node: Any, name: str, value: Any) -> Any:
         """Put a plane that leaves this process into the arena, once, whoever reads it."""
         edges = [o for o in node.outlets if o.edge.value == name and isinstance(o, LinkOutlet)]
@@ -265,6 +315,10 @@ class Hub:
             for outlet in edges:
                 self.ledger.add(next(iter(outlet.books.values())) + COPIED)
         return read_only(value), slot
+
+
+def _empty(edge: EdgePlan) -> EdgePlan:
+    return EdgePlan(edge.index, edge.maker, edge.reader, edge.port, edge.value, spec=edge.spec)
 
 
 def _fact(value: Any) -> Any:
@@ -287,14 +341,18 @@ class Inlet:
     def __init__(self, context: zmq.Context[Any], me: str, lanes: dict[tuple[int, str], Lane], plan: Plan) -> None:
         self._context = context
         self._identity = me.encode()
-        self._lanes = lanes
-        self._policy = {edge.index: edge.policy for edge in plan.edges}
-        self._sources = plan.sources
+        self.follow(lanes, plan)
         self._back: list[bytes] = []
         self._urgent = False
         self._fresh = True
         self._view: View | None = None
         self.socket: Any = None
+
+    def follow(self, lanes: dict[tuple[int, str], Lane], plan: Plan) -> None:
+        """The lanes that it fills, with the cameras that there are now."""
+        self._lanes = lanes
+        self._policy = {edge.index: edge.policy for edge in plan.edges}
+        self._names = {number: source for source, number in plan.numbers.items()}
 
     def connect(self, endpoint: str, fd: int) -> None:
         """Meet the maker's worker, or its successor: another arena, another socket."""
@@ -322,7 +380,12 @@ class Inlet:
 
     def _took(self, head: bytes, body: bytes = b"") -> None:
         kind, reason, edge, number, n, time, born, offset, dtype, rank, *shape = _HEADER.unpack(head)
-        lane = self._lanes[edge, self._sources[number]]
+        lane = self._lanes.get((edge, self._names.get(number, "")))
+        if lane is None:  # of a camera that is gone: the maker gets its credit and its slot back, unread
+            if kind not in (_END, _OVER):
+                self._say(self.socket, _CREDIT, edge, number, n)
+                self._say(self.socket, _RELEASE, edge, number, n)
+            return
         if kind == _END:
             lane.ended = True
             self._urgent = True  # the maker waits for the last releases before it goes
@@ -348,7 +411,8 @@ class Inlet:
         """Note a credit or release; one for a generation that is gone is of no use to anybody."""
         if socket is self.socket:
             self._back.append(_BACK.pack(kind, edge, number, n))
-            self._urgent = self._urgent or kind == _CREDIT or self._lanes[edge, self._sources[number]].ended
+            lane = self._lanes.get((edge, self._names.get(number, "")))
+            self._urgent = self._urgent or kind == _CREDIT or lane is None or lane.ended
 
     def flush(self, all: bool = True) -> None:
         """Send the noted credits and releases in one message. `all=False`: only if there is a credit, on which the maker may
@@ -358,15 +422,17 @@ class Inlet:
             self._back, self._urgent = [], False
 
     def closed(self) -> None:
-        """The maker's worker is dead: take what still arrived, then settle what did not."""
+        """The maker's worker is dead: take what still arrived, then settle what did not. What is said to the dead must not
+        wait for somebody who comes by the same name."""
         self.receive()
-        self.close()
+        self.close(linger=0)
         for edge in {edge for edge, _ in self._lanes}:
             lanes = {(str(e), source): lane for (e, source), lane in self._lanes.items() if e == edge}
             settle(lanes, self._policy[edge])
 
-    def close(self) -> None:
+    def close(self, linger: int | None = None) -> None:
+        """`linger`: milliseconds to wait for what was said to be sent."""
         if self.socket is not None:
             self.flush()
-            self.socket.close()
+            self.socket.close(linger)
             self.socket = None

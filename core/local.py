@@ -8,11 +8,12 @@ from __future__ import annotations
 import resource
 import threading
 import time
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Optional
 
 from edge.core.crew import Crew
 from edge.core.engine import Broken
 from edge.core.errors import EdgeError, SourceError, StageError
+from edge.core.insight.trace import Tracer
 from edge.core.ledger import Ledger
 from edge.core.memory import Memory, slots_of
 from edge.core.outcome import Outcome
@@ -34,6 +35,7 @@ class LocalRun(Outcome):
         self._changed = threading.Event()
         self._stopping = 0.0
         self._kill = False
+        self._tracer: Optional[Tracer] = None
         self.crew = Crew(
             plan,
             worker,
@@ -59,9 +61,15 @@ class LocalRun(Outcome):
         finally:
             for problem in self.crew.close():
                 self.fail(problem, SourceError.code)
+            self._fetch()
         for feed in self.crew.feeds.values():
             self.source_ended(feed.name, feed.error, feed.source.trouble)
         return self.report([self._row()])
+
+    def status(self) -> Dict[str, Any]:
+        """What a page or a scrape shows. May be asked from another thread."""
+        state = "ending" if self._stopping else "running"
+        return dict(super().status(), state=state, workers=[dict(self._row(), state=state)])
 
     def _row(self) -> Dict[str, Any]:
         """This process, as the report's one worker."""
@@ -84,7 +92,21 @@ class LocalRun(Outcome):
                 return
             if now - looked > 2 * IDLE:
                 looked = now
+                self._fetch()
                 self.watch(self)
+
+    def trace(self, on: bool) -> None:
+        """Begin or end to note what is done for which frame."""
+        self._tracer = Tracer() if on else None
+        self.crew.trace(self._tracer)
+
+    def _fetch(self) -> None:
+        """Hand over what was noted."""
+        tracer = self._tracer
+        if tracer is not None:
+            while len(tracer):
+                self.recorders.add(tracer.drain(), tracer.forgot())
+            self.recorders.sample()
 
     def drain(self, reason: str) -> None:
         """Capture no more; what was admitted is finished."""

@@ -18,13 +18,24 @@ SHAPE = 6
 HEADER = (HEAD + SHAPE) * 8
 
 
+Slots = Dict[Tuple[str, str], Spec]
+
+
+def room(slots: Slots) -> int:
+    """The bytes that these slots take."""
+    return sum(2 * _bank(spec) for spec in slots.values())
+
+
 class Memory:
     """A mapping (source, name) → array. `buffer` is None for memory of this process alone."""
 
-    def __init__(self, slots: Dict[Tuple[str, str], Spec], buffer: Any = None) -> None:
-        self.bytes = sum(2 * _bank(spec) for spec in slots.values()) or 8
-        buffer = bytearray(self.bytes) if buffer is None else buffer
+    def __init__(self, slots: Slots, buffer: Any = None) -> None:
         self._slots: Dict[Tuple[str, str], Tuple[Any, ...]] = {}
+        self.add(slots, buffer)
+
+    def add(self, slots: Slots, buffer: Any = None) -> None:
+        """Take these in as well. A buffer that a predecessor wrote to has what it wrote."""
+        buffer = bytearray(room(slots)) if buffer is None else buffer
         offset = 0
         for key, spec in slots.items():
             banks = []
@@ -34,6 +45,10 @@ class Memory:
                 banks.append((head, data))
                 offset += _bank(spec)
             self._slots[key] = (spec.dtype, banks)
+
+    def drop(self, source: str) -> None:
+        """Forget a camera, and let go of its buffer."""
+        self._slots = {key: slot for key, slot in self._slots.items() if key[0] != source}
 
     def get(self, key: Tuple[str, str]) -> Optional[np.ndarray]:
         """The newest value, read-only and valid until the next `put` but one; None where there is none."""
@@ -68,17 +83,16 @@ class Memory:
     __setitem__ = put
 
 
-def slots_of(plan: Plan, worker: WorkerPlan) -> Dict[Tuple[str, str], Spec]:
-    """What a worker keeps: its stages' `keeps`, and the value of each loop that it closes."""
-    slots: Dict[Tuple[str, str], Spec] = {}
-    for name in worker.stages:
-        stage = plan.stage(name)
-        for source in stage.sources:
-            slots.update({(source, name + "/" + kept): spec for kept, spec in stage.keeps.items()})
+def slots_of(plan: Plan, worker: WorkerPlan, source: str = "") -> Slots:
+    """What a worker keeps, of one camera or of all: its stages' `keeps`, and the value of each loop that it closes."""
+    slots: Slots = {}
+    for stage in map(plan.stage, worker.stages):
+        for camera in stage.sources:
+            slots.update({(camera, stage.name + "/" + kept): spec for kept, spec in stage.keeps.items()})
     for edge in plan.edges:
         if edge.previous and edge.reader in worker.stages:
-            slots.update({(source, f"{edge.maker}.{edge.value}"): edge.spec for source in edge.sources})
-    return slots
+            slots.update({(name, f"{edge.maker}.{edge.value}"): edge.spec for name in edge.sources})
+    return {key: spec for key, spec in slots.items() if source in ("", key[0])}
 
 
 class Kept:

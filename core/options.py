@@ -17,11 +17,14 @@ from typing import Any
 
 import msgspec
 
+from edge.core import hooks
 from edge.core.device import Device
+from edge.core.errors import EdgeError
+from edge.core.policy import Policy, PolicyName
 from edge.core.stage import Asset, ModelName, Source, Stage
 
 REQUIRED = object()
-_BASES = (Stage, Source, Device, object)
+_BASES = (Stage, Source, Device, Policy, object)
 
 
 class Option:
@@ -38,12 +41,20 @@ class Option:
         return self.default is REQUIRED
 
     @property
+    def is_plain(self) -> bool:
+        """A number, a switch, one of several words, or an asset: nothing that a person would keep to themselves."""
+        kinds = [kind for kind in _members(self.type) if typing.get_origin(kind) is not typing.Literal]
+        return not self.required and all(kind in (bool, int, float, Asset) for kind in kinds)
+
+    @property
     def type_name(self) -> str:
         """As a person would write it: `int`, `path`, `result | side_by_side`."""
         return _type_name(self.type)
 
     def convert(self, value: Any, folder: pathlib.Path, assets: pathlib.Path) -> Any:
         """The value in the option's type. Raises ValueError with what was expected."""
+        if PolicyName in _members(self.type):
+            return _policy(value, folder, assets)
         for kind in _members(self.type):
             if isinstance(value, str) and kind in (Asset, ModelName, pathlib.Path):
                 return _locate(kind, value, folder, assets)
@@ -119,9 +130,38 @@ def _absolute(value: str, folder: pathlib.Path) -> str:
     return os.path.normpath(folder / pathlib.Path(value).expanduser())
 
 
+def _policy(value: Any, folder: pathlib.Path, assets: pathlib.Path) -> Any:
+    """A policy's name, or the map of its name and options, each in its type. Raises ValueError with all that is wrong."""
+    given = dict(value) if isinstance(value, dict) else {"use": value}
+    name = given.pop("use", None)
+    if not isinstance(name, str):
+        raise ValueError(f"expected {_type_name(PolicyName)}, got {_shown(value)}")
+    try:
+        policy: Policy = hooks.policy_class(name)()
+    except KeyError:
+        raise ValueError(f"there is no policy '{name}'{nearest(name, hooks.policies())}") from None
+    except EdgeError as error:
+        raise ValueError(str(error)) from None
+    known = declared(type(policy))  # type: ignore[arg-type,unused-ignore]  # as in graph.py
+    problems = [f"{name} has no option '{word}'{nearest(word, known)}" for word in given if word not in known]
+    problems += [f"{name} needs '{word}': {o.type_name}" for word, o in known.items() if o.required and word not in given]
+    for word in [word for word in given if word in known]:
+        try:
+            given[word] = known[word].convert(given[word], folder, assets)
+            setattr(policy, word, given[word])
+        except ValueError as error:
+            problems.append(f"{name}: option '{word}': {error}")
+    if not problems:
+        problems = [f"{name}: option '{word}': {told}" for word, told in policy.check().items()]
+    if problems:
+        raise ValueError("; ".join(text.rstrip(".") for text in problems))
+    return {"use": name, **given} if given else PolicyName(name)
+
+
 def _type_name(kind: Any) -> str:
     names = {str: "text", int: "a whole number", float: "a number", bool: "true or false", type(None): "nothing"}
     names.update({pathlib.Path: "a path", Asset: "a path or an asset's name", ModelName: "a model's name or path"})
+    names[PolicyName] = "a policy's name, or a map {use: NAME, OPTION: VALUE}"
     if typing.get_origin(kind) is typing.Literal:
         return " | ".join(map(str, typing.get_args(kind)))
     if _is_union(kind):

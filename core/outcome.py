@@ -6,9 +6,13 @@ import time
 from typing import Any, Callable, Dict, List
 
 from edge.core.errors import SourceError
+from edge.core.insight.recorder import Recorders
 from edge.core.ledger import Ledger
 from edge.core.plan import Plan
-from edge.core.report import report
+from edge.core.report import SCHEMA_VERSION, report, status
+
+REMEMBERED = 100
+"""Cameras that are gone whose figures the report still has."""
 
 STOPPING = "stopping: what is under way is finished; a second signal ends it at once"
 
@@ -30,6 +34,9 @@ class Outcome:
         self.code = 0
         self.reason = "end_of_stream"
         self.errors: List[str] = []
+        self.recorders = Recorders(self)
+        self.removed: Dict[str, Dict[str, Any]] = {}
+        """Cameras that are gone, and their figures when they went."""
 
     def fail(self, error: str, code: int) -> None:
         """Note why the run fails; the first reason gives the exit code."""
@@ -45,11 +52,27 @@ class Outcome:
         elif trouble:
             self.plan.troubles[name] = trouble
 
+    def remember(self, camera: str, row: Dict[str, Any]) -> None:
+        """Keep the figures of a camera that goes: of the last few."""
+        self.removed.pop(camera, None)
+        self.removed[camera] = row
+        for name in list(self.removed)[:-REMEMBERED]:
+            del self.removed[name]
+
+    def status(self) -> Dict[str, Any]:
+        """The figures of the run as they are now. May be asked from another thread."""
+        ledger = self.ledger
+        now = status(ledger.plan, ledger, self.began)
+        now["cameras"] = {**self.removed, **now["cameras"]}
+        return {"schema_version": SCHEMA_VERSION, **now, "notes": self.plan.notes, "places": dict(self.places)}
+
     def report(self, workers: List[Dict[str, Any]]) -> Dict[str, Any]:
         """The exit code settled, and the report with it."""
         if not self.code:
             self._judge()
-        return report(self.plan, self.ledger, self.began, self.code, self.reason, workers)
+        result = report(self.plan, self.ledger, self.began, self.code, self.reason, workers)
+        result["cameras"] = {**self.removed, **result["cameras"]}
+        return result
 
     def _judge(self) -> None:
         """Nothing failed so far. Is a camera left, and is the data such that a strict run accepts it?"""

@@ -32,7 +32,10 @@ class Port:
 
 
 class StagePlan:
-    """One instance of a stage. `sources`: the cameras that reach it; `makes`: value → spec; `inputs`: port → spec."""
+    """One instance of a stage. `sources`: the cameras that reach it; `makes`: value → spec; `inputs`: port → spec.
+
+    `number`: a source's, by which links name it, for as long as it is there. `shared`: cameras that come later reach it too.
+    """
 
     def __init__(self, name: str, use: str, base: str = "", **fields: Any) -> None:
         self.name = name
@@ -53,10 +56,15 @@ class StagePlan:
         self.renders: List[str] = fields.get("renders", [])
         self.pin: str = fields.get("pin", "")
         self.worker: str = fields.get("worker", "")
+        self.number: int = fields.get("number", -1)
+        self.shared: bool = fields.get("shared", False)
 
     @property
     def is_sink(self) -> bool:
         return not self.makes
+
+    def copy(self) -> StagePlan:
+        return _stage(_plain(self))
 
 
 class EdgePlan:
@@ -127,6 +135,11 @@ class Plan:
         self.stages: List[StagePlan] = fields.get("stages", [])
         self.edges: List[EdgePlan] = fields.get("edges", [])
         self.workers: List[WorkerPlan] = fields.get("workers", [])
+        self.last: str = fields.get("last", "")
+        """The worker of the graph's end."""
+        self.born: int = fields.get("born", 0)
+        self.laid: int = fields.get("laid", 0)
+        """So many cameras and edges there have been: no number is given twice."""
 
     @property
     def sources(self) -> List[str]:
@@ -138,6 +151,10 @@ class Plan:
 
     def stage(self, name: str) -> StagePlan:
         return next(stage for stage in self.stages if stage.name == name)
+
+    @property
+    def numbers(self) -> Dict[str, int]:
+        return {stage.name: stage.number for stage in self.stages if stage.is_source}
 
     def outs(self, stage: str) -> List[EdgePlan]:
         return [edge for edge in self.edges if edge.maker == stage]
@@ -161,9 +178,14 @@ class Plan:
 
 
 def place(plan: Plan, workers: str = "auto") -> None:
-    """Give every stage a worker, every edge its kind and window, every worker its arena. `workers`: "auto" or "none"."""
+    """Give every stage that has none a worker, every edge its kind and window, every worker its arena. `workers`: "auto" or
+    "none"."""
     for stage in plan.stages:
-        stage.worker = "all" if workers == "none" else stage.pin or ""
+        stage.worker = stage.worker or ("all" if workers == "none" else stage.pin or "")
+        if stage.is_source and stage.number < 0:
+            stage.number = plan.born
+            plan.born += 1
+    plan.laid = max([plan.laid, *(edge.index + 1 for edge in plan.edges)])
     if workers != "none":
         _place_networks(plan)
         _place_shaping(plan)
@@ -188,7 +210,7 @@ def _place_shaping(plan: Plan) -> None:
     """What only prepares one source's frames runs beside the source."""
     networks = {stage.name for stage in plan.stages if stage.network}
     for stage in plan.stages:  # makers come before readers
-        if stage.worker or stage.is_sink or len(stage.sources) != 1 or any(p.previous for p in stage.ports):
+        if stage.worker or stage.is_sink or stage.shared or len(stage.sources) != 1 or any(p.previous for p in stage.ports):
             continue
         home = plan.stage(stage.sources[0]).worker
         makers = {maker for port in stage.ports for maker in port.makers.values()}
@@ -204,8 +226,10 @@ def _place_rest(plan: Plan) -> None:
     for stage in shared:
         stage.worker = stage.name
     last = [stage for stage in rest if not stage.worker]
+    if last and not any(stage.worker == plan.last for stage in plan.stages if stage not in last):
+        plan.last = last[0].name
     for stage in last:
-        stage.worker = last[0].name
+        stage.worker = plan.last
 
 
 def _workers(plan: Plan) -> List[WorkerPlan]:
@@ -224,7 +248,8 @@ def _size(plan: Plan) -> None:
         if edge.previous:
             edge.window = 0
             continue
-        base = 2 if edge.policy == "all" and edge.kind != "call" else 1
+        # A side branch skips what it has no credit for: one each, lest a camera take what its neighbour needs.
+        base = len(edge.sources) if edge.side else 2 if edge.policy == "all" and edge.kind != "call" else 1
         # A reader that joins this value with a slower one holds it for as long as the other path is.
         edge.window = base + max(0, _crossings(plan, edge.maker, edge.reader) - 1)
     for worker in plan.workers:

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Optional
 from edge.core.ledger import (
     ADMITTED,
     AGES,
+    BRANCHES,
     CAPTURED,
     COPIED,
     COVERED,
@@ -18,10 +19,15 @@ from edge.core.ledger import (
     DONE,
     FIRST_NS,
     FRAMES,
+    GAP_NS,
     LAST_NS,
     LOST_BY_MAKER,
     RECEIVED,
+    RECONNECTS,
+    ROUTES,
+    SEEN_NS,
     SOURCE_LOST,
+    SPENT_NS,
     STATE,
     STATES,
     TIMES,
@@ -42,6 +48,7 @@ def status(plan: Plan, ledger: Ledger, began: float) -> Dict[str, Any]:
         "edges": {edge.key: _edge(edge, ledger) for edge in plan.edges if not edge.previous},
         "stages": {stage.name: _stage(stage, ledger) for stage in plan.stages},
         "sinks": {stage.name: _sink(stage, ledger) for stage in plan.stages if stage.is_sink},
+        "routes": {stage.name: _routes(stage, ledger) for stage in plan.stages if stage.network},
     }
 
 
@@ -51,9 +58,7 @@ def report(
     """The whole report, schema version 1."""
     now = status(plan, ledger, began)
     top = {"schema_version": SCHEMA_VERSION, "graph": now.pop("graph"), "exit": {"code": code, "reason": reason}}
-    networks = [stage.name for stage in plan.stages if stage.network]
-    routes = {name: {"reuse": 0, "lr": 0, "full": now["stages"][name]["frames"]} for name in networks}
-    return dict(top, workers=workers or [], routes=routes, notes=plan.notes, **now)
+    return dict(top, workers=workers or [], notes=plan.notes, **now)
 
 
 def cameras(plan: Plan, ledger: Ledger) -> Dict[str, Any]:
@@ -66,6 +71,9 @@ def cameras(plan: Plan, ledger: Ledger) -> Dict[str, Any]:
         covers = _covers(plan, ledger, name)
         found[name] = {
             "state": STATES[cells[row + STATE]],
+            "seen_seconds": _since(cells[row + SEEN_NS]),
+            "reconnects": cells[row + RECONNECTS],
+            "gap_seconds": round(cells[row + GAP_NS] / 1e9, 3),
             "captured": cells[row + CAPTURED],
             "admitted": cells[row + ADMITTED],
             "delivered": _delivered(plan, ledger, name),
@@ -77,10 +85,15 @@ def cameras(plan: Plan, ledger: Ledger) -> Dict[str, Any]:
         found[name].update(trouble=trouble)
     for name, error in plan.failed.items():
         if name not in found:
-            found[name] = {"state": "failed", "captured": 0, "admitted": 0, "delivered": 0, "covered": 0, "covers": {}}
-            found[name].update(dropped={})
+            found[name] = {"seen_seconds": None, "captured": 0, "admitted": 0, "delivered": 0, "covered": 0, "covers": {}}
+            found[name].update(reconnects=0, gap_seconds=0.0, dropped={})
         found[name].update(state="failed", error=error)
     return found
+
+
+def _since(when: int) -> Optional[float]:
+    """Seconds since the last captured frame; None before the first."""
+    return round(time.monotonic() - when / 1e9, 3) if when else None
 
 
 def _delivered(plan: Plan, ledger: Ledger, source: str) -> int:
@@ -122,7 +135,13 @@ def _edge(edge: EdgePlan, ledger: Ledger) -> Dict[str, Any]:
 
 def _stage(stage: StagePlan, ledger: Ledger) -> Dict[str, Any]:
     row = ledger.row("stage", stage.name)
-    return {"frames": ledger.cells[row + FRAMES], "seconds": ledger.quantiles(row + TIMES)}
+    busy = round(ledger.cells[row + SPENT_NS] / 1e9, 3)
+    return {"frames": ledger.cells[row + FRAMES], "busy_seconds": busy, "seconds": ledger.quantiles(row + TIMES)}
+
+
+def _routes(stage: StagePlan, ledger: Ledger) -> Dict[str, int]:
+    row = ledger.row("stage", stage.name)
+    return {branch: ledger.cells[row + ROUTES + i] for i, branch in enumerate(BRANCHES)}
 
 
 def _sink(stage: StagePlan, ledger: Ledger) -> Dict[str, Any]:

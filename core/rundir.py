@@ -23,7 +23,7 @@ class RunDir:
 
     def __init__(self, wanted: str = "", name: str = "run") -> None:
         self._ours = not wanted
-        self.path = pathlib.Path(wanted).absolute() if wanted else _base() / f"{name[:24]}-{os.getpid()}"
+        self.path = pathlib.Path(wanted).absolute() if wanted else base() / f"{name[:24]}-{os.getpid()}"
         if len(os.fsencode(self.path)) > LONGEST:
             raise SourceError(f"run directory {self.path}: the path is longer than {LONGEST} bytes; give a shorter --run-dir")
         try:
@@ -64,18 +64,28 @@ class RunDir:
         os.close(self._lock)
 
 
-def _base() -> pathlib.Path:
+def base() -> pathlib.Path:
     """Where runs without --run-dir live: the user's own runtime folder, or a private one among temporary files."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if runtime and os.access(runtime, os.W_OK) and len(runtime) < 40:
-        base = pathlib.Path(runtime) / "edge"
+        home = pathlib.Path(runtime) / "edge"
     else:
+        home = pathlib.Path(_temporary()) / f"edge-{os.getuid()}"
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SourceError(f"{home}: {error.strerror}; give a folder that may be written with --run-dir") from None
+    if home.stat().st_uid != os.getuid():
+        raise SourceError(f"{home} belongs to somebody else: give a folder of your own with --run-dir")
+    return home
+
+
+def _temporary() -> str:
+    try:
         folder = tempfile.gettempdir()
-        base = pathlib.Path(folder if len(folder) < 40 else "/tmp") / f"edge-{os.getuid()}"
-    base.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if base.stat().st_uid != os.getuid():
-        raise SourceError(f"{base} belongs to somebody else: give a folder of your own with --run-dir")
-    return base
+    except FileNotFoundError:
+        raise SourceError("no folder for the run's sockets may be written: give one with --run-dir") from None
+    return folder if len(folder) < 40 else "/tmp"
 
 
 def _held(lock: int) -> bool:

@@ -38,18 +38,26 @@ class Settlement:
         """(stage, camera, n) of the frames that killed a process twice: the next leaves them out."""
         return [key for key, count in self._kills.items() if count > 1]
 
+    def forget(self, source: str) -> None:
+        """A camera is gone, and what its frames did."""
+        self._kills = collections.Counter({key: count for key, count in self._kills.items() if key[1] != source})
+
     def blame(self, worker: WorkerPlan) -> None:
         """Remember the frame that a process died on."""
         row, cells = self.ledger.row("worker", worker.name), self.ledger.cells
         if cells[row + AT_STAGE] < 0:
             return
-        stage = self.plan.stages[cells[row + AT_STAGE]].name
-        source = self.plan.sources[cells[row + AT_SOURCE]]
+        at, number = cells[row + AT_STAGE], cells[row + AT_SOURCE]
+        cells[row + AT_STAGE] = -1
+        stage = next((stage.name for stage in self.plan.stages if self.ledger.row("stage", stage.name) == at), "")
+        source = next((name for name, given in self.plan.numbers.items() if given == number), "")
+        if not stage or not source:
+            return  # of a camera that is gone
         key = (stage, source, int(cells[row + AT_N]))
         self._kills[key] += 1
         if self._kills[key] == 2:
-            log.error("%s: frame %d of %s killed it twice; it is left out", stage, key[2], source)
-        cells[row + AT_STAGE] = -1
+            about = {"stage": stage, "camera": source, "n": key[2]}
+            log.error("%s: frame %d of %s killed it twice; it is left out", stage, key[2], source, extra=about)
 
     def within(self, worker: WorkerPlan) -> None:
         """What was under way inside a dead worker is gone; so is what had come to it and was not finished."""

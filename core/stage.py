@@ -12,8 +12,9 @@ from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Sequence, T
 
 import numpy as np
 
-from edge.core.errors import SourceError
+from edge.core.errors import EdgeError, SourceError
 from edge.core.frame import Image, Spec
+from edge.core.policy import Policy, made
 
 
 class Asset(str):
@@ -43,6 +44,7 @@ class Context:
         graph: str = "graph",
         load: Optional[Callable[[str], Any]] = None,
         status: Callable[[], Dict[str, Any]] = dict,
+        ask: Optional[Callable[[Dict[str, Any]], Any]] = None,
         memory: Optional[Any] = None,
         new: Optional[Callable[[str, Tuple[int, ...], Any], np.ndarray]] = None,
         log: Optional[logging.Logger] = None,
@@ -56,6 +58,7 @@ class Context:
         self.log = log or logging.getLogger("edge")
         self._load = load
         self._status = status
+        self._ask = ask
         self._memory: Any = _Copies() if memory is None else memory
         self._new = new
 
@@ -65,9 +68,20 @@ class Context:
             raise RuntimeError("this stage was opened without a device; give run(..., device='onnx')")
         return self._load(model)
 
+    def policy(self, name: Any) -> Policy:
+        """A new policy, as an option of type PolicyName says it: one for each camera. Raises PluginError."""
+        return made(name)
+
     def status(self) -> Dict[str, Any]:
         """The run so far, as in the report: `device`, `cameras`, `sinks`, `edges`, `seconds`. Cheap: ask once a second."""
         return self._status()
+
+    def ask(self, request: Dict[str, Any]) -> Any:
+        """Ask the run itself, as `edge ctl` does: `{"do": "set", "set": "blend.soft=2"}`. It may take seconds, so ask from a
+        thread of your own, never from `process`. Raises EdgeError where the run says no."""
+        if self._ask is None:
+            raise EdgeError("this run takes no requests: it has no processes beside this one (--workers none)")
+        return self._ask(request)
 
     def paths(self, path: pathlib.Path) -> Dict[str, pathlib.Path]:
         """Camera → the file or folder that is its own: `{source}` in `path` stands for its name, which cannot lead out of the
@@ -129,6 +143,8 @@ class Stage:
     """True for a sink that shows what `tick` made (a display does; a recording keeps count of frames and does not)."""
     keep: Any = "all"
     """What a graph's `keep` is where it says nothing: "latest" for a viewer that nothing should wait for."""
+    steady: Tuple[str, ...] = ()
+    """Options that cannot be changed while the graph runs: the file that is written, the port that is open."""
     renders: Tuple[str, ...] = ()
     """The values that are made by `self.new`, so that they reach another process without a copy. For the plan's arithmetic."""
 
@@ -155,7 +171,8 @@ class Stage:
         return made
 
     def ports(self) -> Optional[Dict[str, Any]]:
-        """Port → type, where they depend on the options; None: they are the parameters of `process`. All are passed by name."""
+        """Port → type, where they depend on the options; None: they are the parameters of `process`. All are passed by name.
+        One of type `Optional[...]` is `None` where its value was lost."""
         return None
 
     def keeps(self, inputs: Dict[str, Spec]) -> Dict[str, Spec]:
@@ -176,6 +193,18 @@ class Stage:
     def tick(self, source: str) -> Optional[Dict[str, Any]]:
         """What to show for this source while nothing arrives; None for nothing. Passed to sinks that take ticks."""
         return None
+
+    def changed(self, options: Sequence[str]) -> None:
+        """These options have new values, checked as those of the graph are. Called between two frames. By default the stage is
+        closed and opened again; say how it goes faster. After an EdgeError the old values come back, with another call."""
+        self.close()
+        self.open(self.context)
+
+    def enter(self, source: str) -> None:
+        """A camera has come while the graph runs: `context.sources` has it, and its first frame follows."""
+
+    def leave(self, source: str) -> None:
+        """A camera is gone, after its last frame: give back what was kept for it."""
 
     def close(self) -> None:
         """Give back what `open` took. An error here is reported, never lost."""
@@ -201,6 +230,8 @@ class Source(Stage):
     trouble = ""
     """What was wrong with the medium though it was read to its end (a file that is cut off): told in the report, and no success
     for `--strict`."""
+    patience = 30.0
+    """Seconds: the longest wait before a live source that was lost is opened again. An error's own `wait` may be longer."""
     rate = 0.0
     """Nominal frames per second, known after `spec`; 0 where the medium does not say."""
 

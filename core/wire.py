@@ -11,7 +11,7 @@ from typing import Any
 
 from edge.core import hooks, probe
 from edge.core.document import Place
-from edge.core.errors import EdgeError, GraphError, SourceError
+from edge.core.errors import EdgeError, GraphError, SourceError, located
 from edge.core.frame import Plane, Spec
 from edge.core.graph import Graph, Written
 from edge.core.options import declared, nearest
@@ -27,9 +27,13 @@ class Wiring:
     nothing is said of what lies behind a stage in `unsure`, whose values are not known.
     """
 
-    def __init__(self, graph: Graph, finite: bool = False, tolerant: bool = False) -> None:
+    def __init__(
+        self, graph: Graph, finite: bool = False, tolerant: bool = False, running: Plan | None = None, coming: str = ""
+    ) -> None:
         self.graph = graph
         self.tolerant = tolerant
+        self.running = running
+        self.coming = coming
         if finite:
             self._add_recordings()
         self.plan = Plan(
@@ -149,6 +153,8 @@ class Wiring:
         written = {s.full(suffix): (s, suffix) for s in self.graph.stages.values() if s.is_source for suffix in s.instances}
         if not written and not self.rough:
             self.graph.problem(("stages",), "no stage is a source: add camera: {use: camera}")
+        if self.running is not None and not self.rough:
+            return self._sources_of(self.running, written)
         if self.rough:
             looks = {name: probe.Look({}, 0.0, False) for name in written}
         else:
@@ -163,6 +169,18 @@ class Wiring:
                 self._source(stage, suffix, look)
         if not self.made and not self.graph.problems:
             raise SourceError("\n".join(self.plan.failed.values()))
+
+    def _sources_of(self, running: Plan, written: dict[str, tuple[Written, str]]) -> None:
+        """The cameras of a run that is under way, as they are, and the one that is to come."""
+        for name, (stage, suffix) in written.items():
+            if name in running.sources:
+                self.made.setdefault(stage.name, []).append(running.stage(name).copy())
+                self.plan.rates[name] = running.rates[name]
+            elif name == self.coming:
+                look = probe.look([(name, stage.use, stage.instances[suffix])])[name]
+                if look.error:
+                    raise located(name, SourceError(look.error))
+                self._source(stage, suffix, look)
 
     def _not_here(self, name: str, look: probe.Look) -> None:
         text = look.error if look.error.startswith(name) else f"{name}: {look.error}"
@@ -210,7 +228,7 @@ class Wiring:
     def _stage(self, stage: Written) -> None:
         sources = self._reaching(stage)
         if not sources:
-            if not (self.rough or self.plan.failed or self.graph.problems):
+            if not (self.rough or self.running or self.plan.failed or self.graph.problems):
                 self.graph.problem((*stage.place, "from"), f"stage '{stage.name}': no camera reaches it through what it reads")
             return
         groups = [[source] for source in sources] if stage.per_source else [sources]
@@ -270,6 +288,7 @@ class Wiring:
         plan = self._new(stage, name, sources, made, self._spec(stage, made, inputs))
         plan.ports, plan.inputs = ports, inputs
         plan.live = all(self._plan(source).live for source in sources)
+        plan.shared = not stage.per_source and any(self.graph.stages[self._plan(s).base].may_grow for s in sources)
         plan.keeps = self._asked(stage, "keeps", made.keeps, {}, inputs)
         self.plan.edges += edges
         self._thin(stage, plan, edges)
@@ -284,6 +303,7 @@ class Wiring:
         starts = [named] if named else [feed for name, feed in stage.feeds.items() if name not in previous]
         for start in starts:
             base, only, value = self._feed(start)
+            value = value if named else ""  # `small.truth` is what another port reads
             wanted = value or port.name
             maker, value = self._search(base, only, wanted, port.type if named else None, source, bool(value))
             if maker:
@@ -391,7 +411,8 @@ class Wiring:
             lossy = described(sorted(f"'{tag}'" for tag in tags if tag))
             text = f"stage '{stage.name}' joins frames that {lossy} skips (keep) with all frames: read both from one branch"
             self.graph.problem((*stage.place, "from"), text)
-        if stage.keep == "latest" and len({edge.maker for edge in edges}) > len(plan.sources):
+        joins = bool(stage.cls.makes) or not all(port.optional for port in plan.ports)  # a viewer shows each as it comes
+        if stage.keep == "latest" and joins and len({edge.maker for edge in edges}) > len(plan.sources):
             text = f"stage '{stage.name}': keep: latest needs all its values from one stage, here they come from several"
             self.graph.problem((*stage.place, "keep"), text)
         own = plan.name if stage.keep != "all" and stage.keep != 1 else ""

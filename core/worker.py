@@ -11,21 +11,25 @@ import gc
 import logging
 import mmap
 import os
+import pathlib
+import select
 import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import zmq
 
-from edge.core import hooks, spawn
+from edge.core import control, hooks, logs, spawn
 from edge.core.arena import Arena
 from edge.core.crew import Crew, fill
 from edge.core.engine import Broken
 from edge.core.errors import EdgeError
-from edge.core.ledger import BEAT_NS, DONE_N, Ledger
+from edge.core.insight.trace import Tracer
+from edge.core.ledger import BEAT_NS, DONE_N, Ledger, Rows
 from edge.core.link import Hub, Inlet, LinkOutlet
 from edge.core.memory import Memory, slots_of
 from edge.core.model import Model
@@ -55,22 +59,32 @@ class Order(msgspec.Struct):
     most: int
     poisoned: list[tuple[str, str, int]]
     began: float
+    rows: list[tuple[list[Any], int]] = []
+    memory: dict[str, int] = {}
+
+
+class Change(msgspec.Struct):
+    """What the supervisor hands to a process that goes over to another plan: which descriptors hold the cameras' memory."""
+
+    plan: dict[str, Any]
+    rows: list[tuple[list[Any], int]]
+    memory: list[str]
 
 
 class Worker:
-    """`control`: the socket to the supervisor. The other descriptors: ledger, memory, arena."""
+    """`control`: the socket to the supervisor. The other descriptors: ledger, arena."""
 
-    def __init__(self, order: Order, control: socket.socket, ledger_fd: int, memory_fd: int, arena_fd: int) -> None:
+    def __init__(self, order: Order, control: socket.socket, ledger_fd: int, arena_fd: int) -> None:
         self.order = order
         self.plan = Plan.from_dict(order.plan)
         self.me = next(worker for worker in self.plan.workers if worker.name == order.worker)
         self.control = control
-        self.ledger = Ledger(self.plan, mmap.mmap(ledger_fd, 0))
+        self.ledger = Ledger(self.plan, mmap.mmap(ledger_fd, 0), rows_of(order.rows))
         self.arena = Arena(arena_fd, self.me)
         self.context = zmq.Context(io_threads=1)
         self.hub = Hub(self.context, endpoint(order.folder, order.worker, order.generation), self.plan, self.ledger, self.arena)
         self.inlets: dict[str, Inlet] = {}
-        self.crew = self._crew(memory_fd)
+        self.crew = self._crew()
         self._wire()
         self.poller = zmq.Poller()
         self.poller.register(self.control, zmq.POLLIN)
@@ -82,9 +96,13 @@ class Worker:
         self.row = self.ledger.row("worker", self.me.name)
         self._parting = False
         self._told_done = False
+        self._tracer: Tracer | None = None
+        self._leaving: set[str] = set()
 
-    def _crew(self, memory_fd: int) -> Crew:
-        memory = Memory(slots_of(self.plan, self.me), mmap.mmap(memory_fd, 0))
+    def _crew(self) -> Crew:
+        memory = Memory({})
+        for source, fd in self.order.memory.items():
+            memory.add(slots_of(self.plan, self.me, source), _mapped(fd))
         crew = Crew(
             self.plan,
             self.me,
@@ -93,7 +111,8 @@ class Worker:
             make_stage,
             Devices(self.plan).get,
             new=self.arena.new,
-            status=lambda: status(self.plan, self.ledger, self.order.began),
+            status=lambda: status(self.ledger.plan, self.ledger, self.order.began),
+            ask=lambda request: control.ask(pathlib.Path(self.order.folder), request),
             prepare=self.hub.prepare,
             flush=self._flush,
             poisoned={tuple(entry) for entry in self.order.poisoned},
@@ -101,25 +120,39 @@ class Worker:
         return crew
 
     def _wire(self) -> None:
-        """Give each edge that leaves or enters this process its end of the link."""
-        nodes = self.crew.engine.nodes
+        """Give each edge that leaves or enters this process its end of the link; those that are there already keep theirs."""
+        nodes, lane = self.crew.engine.nodes, self.crew.engine.lane
         lanes: dict[str, dict[tuple[int, str], Any]] = {}
         for edge in self.plan.edges:
             if edge.kind == "call" or edge.previous:
                 continue
-            if edge.maker in nodes:
+            if edge.maker in nodes and edge.index not in self.hub.outlets:
                 outlet = self.hub.add(edge, self.plan.stage(edge.reader).worker)
                 outlet.begins = {source: self._begins(edge.maker, source) for source in edge.sources}
                 nodes[edge.maker].outlets.append(outlet)
             elif edge.reader in nodes:
                 worker = self.plan.stage(edge.maker).worker
-                lane = self.crew.engine.lane
                 lanes.setdefault(worker, {}).update({(edge.index, source): lane(edge, source) for source in edge.sources})
         for name, node in nodes.items():
             if any(isinstance(outlet, LinkOutlet) for outlet in node.outlets):
                 node.room = functools.partial(self.arena.has_room, name)
+        self._connect(lanes)
+
+    def _connect(self, lanes: dict[str, dict[tuple[int, str], Any]]) -> None:
+        """One inlet for each worker that this one reads from."""
         me = f"{self.me.name}/{self.order.generation}"
-        self.inlets = {worker: Inlet(self.context, me, which, self.plan) for worker, which in lanes.items()}
+        for worker in [name for name in self.inlets if name not in lanes]:
+            self._unplug(self.inlets[worker])
+            self.inlets.pop(worker).close()
+        for worker, which in lanes.items():
+            if worker in self.inlets:
+                self.inlets[worker].follow(which, self.plan)
+            else:
+                self.inlets[worker] = Inlet(self.context, me, which, self.plan)
+
+    def _unplug(self, inlet: Inlet) -> None:
+        if inlet.socket is not None:
+            self.poller.unregister(inlet.socket)
 
     def _begins(self, stage: str, source: str) -> int:
         """The last frame of this camera that will not come out of this stage again: a predecessor had finished with it."""
@@ -143,6 +176,7 @@ class Worker:
             while not self._parting:
                 self._round()
                 self._tell_done()
+                self._tell_left()
         except EdgeError as error:
             self.say("failed", error=str(error), code=error.code)
             return error.code
@@ -160,6 +194,7 @@ class Worker:
             problems = self.crew.close()
             for problem in problems:
                 self.say("problem", error=problem)
+            self._hand_over()
             self._part()
         return 0
 
@@ -185,13 +220,23 @@ class Worker:
         if not self._poll(IDLE if idle else 0.0) and idle:
             self._flush(all=True)
         self.crew.engine.tick()
+        if self._tracer is not None and self._tracer.due:
+            self._hand_over()
 
     def _tell_done(self) -> None:
         """Say that all is finished here. The process stays until everybody's is: the successor of a reader that dies now
         has to be told, too, that nothing more will come."""
         if not self._told_done and self.crew.done and self.hub.settled:
             self._told_done = True
+            self._hand_over()
             self.say("done")
+
+    def _tell_left(self) -> None:
+        """Say of each camera that is to go when nothing of it is under way here any more."""
+        for source in list(self._leaving):
+            if self.crew.has_left(source) and self.hub.has_left(source):
+                self._leaving.discard(source)
+                self.say("left", source=source)
 
     def _poll(self, seconds: float) -> bool:
         """Wait for something and take it; False where nothing came."""
@@ -229,8 +274,18 @@ class Worker:
         except OSError:
             pass  # the supervisor is gone, and this process will be in a moment
 
+    def _hand_over(self) -> None:
+        """Give the supervisor what was traced. Where it is slow to listen, that waits here, and this process for nothing: the
+        socket counts as writable while three quarters of it are free, so there is room left for what `say` has to say."""
+        if self._tracer is None:
+            return
+        room = select.poll()
+        room.register(self.control, select.POLLOUT)
+        while len(self._tracer) and room.poll(0):
+            self.say("spans", spans=self._tracer.drain(), cut=self._tracer.forgot())
+
     def _hear(self) -> None:
-        data, fds, _, _ = socket.recv_fds(self.control, LARGEST, 1)
+        data, fds, _, _ = socket.recv_fds(self.control, LARGEST, 2)
         if not data:
             os._exit(1)  # the supervisor is gone
         message = msgspec.msgpack.decode(data)
@@ -239,17 +294,70 @@ class Worker:
     def _do_go(self) -> None:
         self._gone = True
 
+    def _do_trace(self, on: bool) -> None:
+        self._tracer = Tracer() if on else None
+        self.crew.trace(self._tracer)
+
     def _do_drain(self) -> None:
         self.crew.drain()
 
     def _do_stop(self) -> None:
         self._parting = True
 
+    def _do_pause(self, source: str, paused: bool) -> None:
+        for name, feed in self.crew.feeds.items():
+            if source in ("", name):
+                feed.pause(paused)
+
+    def _do_leave(self, source: str) -> None:
+        """This camera is to go: capture no more of it, and say when what was admitted is finished."""
+        self._leaving.add(source)
+        if source in self.crew.feeds:
+            self.crew.feeds[source].stop()
+
+    def _do_change(self, stage: str, options: dict[str, Any], number: int) -> None:
+        error = self._tried(self.crew.change, stage, options)
+        self._told_done = False
+        self.say("changed", number=number, error=error)
+
+    def _do_follow(self, fd: int, *memory: int, number: int) -> None:
+        """Go over to another plan: cameras have gone, or one comes."""
+        with open(fd, "rb") as file:
+            change = msgspec.msgpack.decode(file.read(), type=Change)
+        before, self.plan = self.plan, Plan.from_dict(change.plan)
+        self.me = next(worker for worker in self.plan.workers if worker.name == self.me.name)
+        self.ledger.follow(self.plan, rows_of(change.rows))
+        for source in before.sources:
+            if source not in self.plan.sources:
+                self._leaving.discard(source)
+                self.crew.memory.drop(source)
+        for source, block in zip(change.memory, memory, strict=True):
+            self.crew.memory.add(slots_of(self.plan, self.me, source), _mapped(block))
+        error = self._tried(self.crew.follow, self.plan, self.me)
+        self.hub.follow(self.plan)
+        self._wire()
+        self._told_done = False
+        self.say("changed", number=number, error=error)
+
+    def _do_over(self) -> None:
+        """Everybody has gone over to the plan: nobody looks at what was under way of the cameras that have gone."""
+        self.hub.give_up()
+
+    def _tried(self, method: Callable[..., Any], *values: Any) -> str:
+        """What went wrong, in one line; "" where nothing did. Only what leaves this process unfit goes further."""
+        try:
+            method(*values)
+        except EdgeError as error:
+            return str(error)
+        except Exception as error:  # a plugin's mistake
+            log.debug("worker %s", self.me.name, exc_info=True)
+            return f"{type(error).__name__}: {error}"
+        return ""
+
     def _do_peer(self, fd: int, worker: str, generation: int) -> None:
         """A maker's worker is there, or its successor, with a new arena."""
         inlet = self.inlets[worker]
-        if inlet.socket is not None:
-            self.poller.unregister(inlet.socket)
+        self._unplug(inlet)
         inlet.connect(endpoint(self.order.folder, worker, generation), fd)
         self.poller.register(inlet.socket, zmq.POLLIN)
 
@@ -257,7 +365,7 @@ class Worker:
         """A worker that this one reads from, or that reads from this one, is dead."""
         inlet = self.inlets.get(worker)
         if inlet is not None and inlet.socket is not None:
-            self.poller.unregister(inlet.socket)
+            self._unplug(inlet)
             inlet.closed()
         self.hub.receive()
         self.hub.closed(worker, generation)
@@ -304,9 +412,22 @@ def endpoint(folder: str, worker: str, generation: int) -> str:
     return f"ipc://{folder}/{worker}.{generation}"
 
 
+def rows_of(pairs: list[tuple[list[Any], int]]) -> Rows:
+    """The ledger's rows as they travel."""
+    return {tuple(key): at for key, at in pairs}
+
+
+def _mapped(fd: int) -> mmap.mmap:
+    """Memory of this descriptor, which the map holds from now on."""
+    try:
+        return mmap.mmap(fd, 0)
+    finally:
+        os.close(fd)
+
+
 def main() -> None:
-    """`... NAME ORDER CONTROL LEDGER MEMORY ARENA`, in a new process: its name, for who looks at `ps`, and descriptors."""
-    logging.basicConfig(level=os.environ.get("EDGE_LOG", "INFO"), format="%(message)s", stream=sys.stderr)
+    """`... NAME ORDER CONTROL LEDGER ARENA`, in a new process: its name, for who looks at `ps`, and descriptors."""
+    logs.begin()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     faulthandler.register(signal.SIGUSR1)  # kill -USR1 shows where every thread of a worker is
@@ -317,8 +438,8 @@ def main() -> None:
     with open(order_fd, "rb") as file:
         order = msgspec.msgpack.decode(file.read(), type=Order)
     spawn.title("edge:" + order.worker)
-    control = socket.socket(fileno=control_fd)
-    code = Worker(order, control, *fds).run()
+    logs.know(graph=order.plan["name"], worker=order.worker)
+    code = Worker(order, socket.socket(fileno=control_fd), *fds).run()
     logging.shutdown()
     sys.stderr.flush()
     os._exit(code)  # a source's thread that hangs in a driver must not keep the process

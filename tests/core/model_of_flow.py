@@ -20,10 +20,11 @@ from edge.core.feed import Feed
 from edge.core.flow import CallOutlet, Lane
 from edge.core.frame import Alpha, Drop, Frame, Image, Spec
 from edge.core.handle import Handle
-from edge.core.ledger import ADMITTED, AT_N, BOOK, CAPTURED, DONE_N, LAST_N, SOURCE, SOURCE_LOST, Ledger
+from edge.core.ledger import ADMITTED, AT_N, BOOK, CAPTURED, DONE_N, LAST_N, SEEN_NS, SOURCE, SOURCE_LOST, Ledger
 from edge.core.link import Hub, LinkOutlet
 from edge.core.memory import Memory, slots_of
-from edge.core.plan import EdgePlan, Plan, Port, StagePlan, place
+from edge.core.plan import EdgePlan, Plan, Port, StagePlan, WorkerPlan, place
+from edge.core.roster import Roster
 from edge.core.run import Run
 from edge.core.settlement import Settlement
 from edge.core.stage import Source, Stage
@@ -34,6 +35,10 @@ Action = tuple[Any, ...]
 
 TURNS = ("hear", "up", "down", "work")
 """What a worker does of its own accord, and may die in the middle of."""
+
+
+SPARE = 1 << 17
+"""Bytes of the ledger for cameras to come."""
 
 
 def who(action: Action) -> str:
@@ -57,25 +62,27 @@ class Draft:
         self.windows = windows
         self.live = policy == "live"
 
-    def stage(self, name: str, worker: str, reads: str = "", keep: Any = "all", makes: str = "", drops: int = -1) -> None:
+    def stage(self, name: str, worker: str, reads: str = "", keep: Any = "all", makes: str = "", **more: Any) -> None:
         """`reads`: "port=maker.value ...", a port in brackets being optional; several makers of a port, one per camera, are
-        joined by "+". `drops`: the frame that it loses."""
+        joined by "+". `drops`: the frame that it loses. `only`: the camera that it reads of a maker of several."""
         specs = {value: SPECS[value] for value in makes.split()}
-        plan = StagePlan(name, name.partition(".")[0], is_source=not reads, live=self.live, pin=worker, makes=specs)
-        plan.options = {"drops": drops}
+        base = name.partition(".")[0]
+        plan = StagePlan(name, base, base, is_source=not reads, live=self.live, pin=worker, makes=specs)
+        plan.options = {"drops": more.get("drops", -1)}
         plan.sources = [name] if not reads else []
         for word in reads.split():
-            self._port(plan, word, keep)
+            self._port(plan, word, keep, more.get("only", ""))
         self.plan.stages.append(plan)
 
-    def _port(self, plan: StagePlan, word: str, keep: Any) -> None:
+    def _port(self, plan: StagePlan, word: str, keep: Any, only: str) -> None:
         name, _, feeds = word.partition("=")
         port = Port(name.strip("[]"), "", Image, name.startswith("["))
         for feed in feeds.split("+"):
             maker, _, port.value = feed.rpartition(".")
-            sources = self.plan.stage(maker).sources
+            sources = [only] if only else self.plan.stage(maker).sources
             plan.sources += [source for source in sources if source not in plan.sources]
             port.makers.update(dict.fromkeys(sources, maker))
+            plan.inputs[port.name] = SPECS[port.value]
             policy = "latest" if keep == "latest" else self.policy
             edge = EdgePlan(len(self.plan.edges), maker, plan.name, port.name, port.value, spec=SPECS[port.value])
             edge.policy, edge.sources, edge.every = policy, list(sources), keep if isinstance(keep, int) else 1
@@ -153,9 +160,21 @@ class Step(Stage):
     world: World
     plan: StagePlan
 
+    def open(self, _context: Any) -> None:
+        self._seen = dict.fromkeys(self.context.sources, -1)
+
+    def enter(self, source: str) -> None:
+        assert source not in self._seen, f"{self.plan.name} is told twice that {source} comes"
+        self._seen[source] = -1
+        self.world.entered(self.plan.name, source)
+
+    def leave(self, source: str) -> None:
+        del self._seen[source]
+
     def process(self, frame: Frame, **values: Any) -> Optional[dict[str, Any]]:
         self.world.event()
-        self._check_order(frame)
+        assert frame.n > self._seen[frame.source], f"{self.plan.name} got {frame} after {self._seen}"
+        self._seen[frame.source] = frame.n
         for port, value in values.items():
             assert value is None or (np.asarray(value) == frame.n).all(), f"{self.plan.name} {frame}: {port} is torn: {value}"
         if frame.n == self.plan.options["drops"]:
@@ -172,11 +191,6 @@ class Step(Stage):
             made[:] = n
             return made
         return np.full(SPECS[name].shape or (), n, np.uint8)
-
-    def _check_order(self, frame: Frame) -> None:
-        seen: dict[str, int] = vars(self).setdefault("_seen", {})
-        assert frame.n > seen.get(frame.source, -1), f"{self.plan.name} got {frame} after {seen}"
-        seen[frame.source] = frame.n
 
 
 class Camera(Source, Step):
@@ -223,6 +237,11 @@ class Router:
         self.peers: dict[bytes, Dealer] = {}
 
     def bind(self, place: str) -> None:
+        place = place[7:]
+        world = self.member.world
+        here = [(reader, dealer) for (reader, maker), dealer in world.dealers.items() if maker == place]
+        waiting = [reader for reader, dealer in here if dealer.going and dealer.member in world.members.values()]
+        assert not waiting, f"what {waiting} said to the dead would reach who comes in their place"
         self.member.world.routers[place] = self
 
     def send_multipart(self, parts: list[bytes], _flags: int, copy: bool) -> None:
@@ -251,7 +270,7 @@ class Dealer:
         self.router: Optional[Router] = None
 
     def connect(self, place: str) -> None:
-        self.router = self.member.world.routers.get(place)
+        self.router = self.member.world.routers.get(place[7:])
         self.member.world.dealers[self.identity.decode(), place[7:]] = self
 
     def send(self, data: bytes) -> None:
@@ -265,9 +284,11 @@ class Dealer:
             raise zmq.Again
         return self.inbox.popleft()
 
-    def close(self) -> None:
+    def close(self, linger: Optional[int] = None) -> None:
         self.coming.clear()
         self.inbox.clear()
+        if linger == 0:
+            self.going.clear()
         self.router = None if not self.going else self.router
 
 
@@ -315,7 +336,7 @@ class Member(Worker):
         self.order = order
         self.plan = world.plan
         self.me = next(worker for worker in self.plan.workers if worker.name == order.worker)
-        self.ledger = Ledger(self.plan, world.block)
+        self.ledger = Ledger(self.plan, world.block, world.office.ledger.rows)
         self.arena = Arena(arena_fd, self.me)
         self.context: Any = Context(self)
         self.hub = Hub(self.context, endpoint("", order.worker, order.generation), self.plan, self.ledger, self.arena)
@@ -324,6 +345,9 @@ class Member(Worker):
         self._parting = False
         self._gone = self.going = False
         self._told_done = False
+        self._leaving: set[str] = set()
+        self._tracer = None
+        self.inlets = {}
         self.crew = Crew(
             self.plan,
             self.me,
@@ -345,7 +369,7 @@ class Member(Worker):
         return stage
 
     def say(self, what: str, **more: Any) -> None:
-        self.world.office.hear(self.me.name, what, more)
+        self.world.say(self.me.name, what, more)
 
     def hear(self) -> None:
         fds, message = self.world.controls[self.me.name].popleft()
@@ -388,12 +412,19 @@ class Desk(Handle):
     """The supervisor's end of a worker that is none: what it tells waits until the checker lets it be heard."""
 
     def __init__(self, plan: Any, world: World) -> None:
-        super().__init__(plan, -1)
+        super().__init__(plan)
         self.world = world
 
     def tell(self, what: str, fds: Any = (), **more: Any) -> None:
         if self.control is not None:
             self.world.controls[self.plan.name].append(([os.dup(fd) for fd in fds], {"do": what, **more}))
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.world.bury(self.plan.name)
+
+    def reap(self, wait: bool = False) -> None:
+        self.process = None
 
 
 class Office(Run):
@@ -407,16 +438,25 @@ class Office(Run):
         self.patient = patient
         self.ledger = Ledger(self.plan, world.block)
         self.ledger.begin()
-        self.workers: dict[str, Any] = {worker.name: Desk(worker, world) for worker in self.plan.workers}
+        self.workers: dict[str, Any] = {}
+        for worker in self.plan.workers:
+            self.hire(worker).apart = False
         self.places: dict[str, str] = {}
         self.errors: list[str] = []
         self.code = 0
         self.reason = ""
         self.began = 0.0
         self.settlement = Settlement(self.plan, self.ledger)
+        self.roster = Roster(self, None)
         self._signals = 0
         self._stopping = self._going = 0.0
         self._closing = False
+
+    def hire(self, worker: WorkerPlan) -> Any:
+        handle = self.workers[worker.name] = Desk(worker, self.world)
+        self.world.controls[worker.name] = collections.deque()
+        handle.apart = True
+        return handle
 
     def _spawn(self, handle: Any) -> None:
         handle.generation += 1
@@ -454,15 +494,17 @@ class Office(Run):
 class World:
     """Everything there is, and what may happen next."""
 
+    OFFICE = Office
+
     def __init__(self, plan: Plan, frames: int = 3, patient: bool = True, hurried: bool = False) -> None:
         self.plan = plan
         self.frames = frames
         self.hurried = hurried
         self.prompt = False
-        self.block = bytearray(Ledger(plan).bytes)
+        self.block = bytearray(Ledger(plan).bytes + SPARE)
         self.routers: dict[str, Router] = {}
         self.dealers: dict[tuple[str, str], Dealer] = {}
-        self.controls: dict[str, collections.deque[Any]] = {w.name: collections.deque() for w in plan.workers}
+        self.controls: dict[str, collections.deque[Any]] = {}
         self.members: dict[str, Member] = {}
         self._all: list[Member] = []
         self.dead: set[str] = set()
@@ -472,8 +514,8 @@ class World:
         self.kills = 0
         self._fuse = -1
         self.fired = False
-        self.office = Office(self, patient)
-        self.office._start_all()
+        self.office = self.OFFICE(self, patient)
+        self.office.start(self.office.workers.values())
         for name in self.office.workers:
             self.office.hear(name, "open", {"places": {}})
 
@@ -496,14 +538,29 @@ class World:
 
     # -- what the pieces call ---------------------------------------------------------------------------------------------
 
+    def say(self, name: str, what: str, more: dict[str, Any]) -> None:
+        self.office.hear(name, what, more)
+
+    def entered(self, stage: str, source: str) -> None:
+        """A stage is told of a camera."""
+
     def spawn(self, order: Order, arena_fd: int) -> None:
         for dealer in self.dealers.values():  # a connection that the dead one never completed will never be
             if dealer.identity == f"{order.worker}/{order.generation - 1}".encode() and b"hello" in b"".join(dealer.going):
                 dealer.going.clear()
         self.members[order.worker] = Member(self, order, arena_fd)
         self._all.append(self.members[order.worker])
-        if order.generation > 1:
-            self.office.hear(order.worker, "open", {"places": {}})
+        if self.office._going:
+            self.opens(order.worker)
+
+    def opens(self, name: str) -> None:
+        """A process that came while the run was on has opened its stages."""
+        self.office.hear(name, "open", {"places": {}})
+
+    def bury(self, name: str) -> None:
+        """A process is no more."""
+        self.dead.discard(name)
+        self.members.pop(name, None)
 
     def unplug(self, name: str) -> None:
         for fds, _ in self.controls[name]:
@@ -638,8 +695,7 @@ class World:
         self.office.drain("terminated")
 
     def _reap(self, name: str) -> None:
-        self.dead.discard(name)
-        self.members.pop(name)
+        self.bury(name)
         self.office.reap(name)
 
     def _restart(self, name: str) -> None:
@@ -684,7 +740,7 @@ class World:
             for outlet in node.outlets:
                 # What tells of the lost takes a credit for each camera; what a dead live reader does not get takes any number.
                 most = outlet.edge.window
-                least = -len(outlet.books) * (1 if outlet.edge.policy == "all" else self.frames + 1)
+                least = -self.plan.born * (1 if outlet.edge.policy == "all" else self.frames + 1)
                 assert least <= outlet.credit <= most, f"{outlet.edge.key} has {outlet.credit} credits of {most}"
                 if isinstance(outlet, LinkOutlet):
                     for _, item in (*outlet.unfinished, *outlet._again):
@@ -713,18 +769,23 @@ class World:
             for source in self.plan.sources:
                 self._check_source(ledger, source)
         for member in self.members.values():
-            assert member.crew.done and member.hub.settled
+            assert self.finished(member) and member.hub.settled
             for node in member.crew.engine.nodes.values():
                 assert not any(lane.queue for lanes in node.lanes.values() for lane in lanes.values())
                 assert not any(o.unfinished or o._again for o in node.outlets if isinstance(o, LinkOutlet))
                 assert all(o.credit == o.edge.window for o in node.outlets if isinstance(o, CallOutlet))
         for stage in self.main_sinks:
             for source, n in self.safe:
+                if source not in self.plan.stage(stage).sources:
+                    continue
                 times = [m for m, _ in self.shown[stage, source]].count(n)
                 assert times == 1, f"{stage} showed frame {n} of {source} {times} times, though nobody died while it was on"
         for member in self.members.values():
             for slots in member.arena._pools.values():
                 assert all(slot.free for slot in slots), f"{member.me.name} ends with slots in use"
+
+    def finished(self, member: Member) -> bool:
+        return member.crew.done
 
     def _check_source(self, ledger: Ledger, source: str) -> None:
         row = ledger.row("source", source)
@@ -765,7 +826,7 @@ class World:
     def signature(self) -> Any:
         """What tells this state from others: two worlds of equal signature have the same future."""
         office = self.office
-        books = tuple(office.ledger.cells[row + i] for key, row in office.ledger._rows.items() for i in _FIELDS.get(key[0], ()))
+        books = tuple(office.ledger.cells[row + i] for key, row in office.ledger.rows.items() for i in _FIELDS.get(key[0], ()))
         wires = tuple(
             (key, tuple(_untimed(message) for message in dealer.coming), tuple(dealer.going), dealer.router is not None)
             for key, dealer in sorted(self.dealers.items())
@@ -777,12 +838,12 @@ class World:
         return books, wires, controls, handles, members, tuple(sorted(self.dead)), tuple(map(tuple, self.shown.values()))
 
 
-_FIELDS = {"edge": range(BOOK), "source": range(SOURCE), "worker": range(AT_N + 1)}
+_FIELDS = {"edge": range(BOOK), "source": [i for i in range(SOURCE) if i != SEEN_NS], "worker": range(AT_N + 1)}
 
 
 def _untimed(message: list[bytes]) -> tuple[bytes, ...]:
     """A message without its two times."""
-    return (message[0][:14], message[0][30:], *message[1:])
+    return (message[0][:18], message[0][34:], *message[1:])
 
 
 def _of_member(member: Member) -> Any:

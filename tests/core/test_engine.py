@@ -249,7 +249,7 @@ def test_the_ledger_says_what_is_at_work() -> None:
 
     matte.act = act
     made.feed(6)
-    assert at == [(1, 6)] and made.ledger.cells[row + AT_STAGE] == -1
+    assert at == [(made.node("matte").row, 6)] and made.ledger.cells[row + AT_STAGE] == -1
 
 
 def test_the_time_of_a_frame_is_that_of_a_value_not_of_a_tombstone() -> None:
@@ -420,6 +420,42 @@ def test_a_camera_that_never_came_ticks_too() -> None:
     made, show, _ = ticking()
     quiet(made, 0.3)
     assert [call["n"] for call in show.calls] == [-1]
+
+
+def viewer() -> tuple[Bench, Given]:
+    """camera → matte → blend → a viewer of picture and matte, which it need not have both."""
+    draft = Draft("live")
+    draft.stage("camera", "all", makes="image")
+    draft.stage("matte", "all", "image=camera.image", makes="alpha")
+    draft.stage("blend", "all", "image=camera.image [alpha]=matte.alpha", makes="image")
+    draft.stage("view", "all", "[image]=blend.image [alpha]=matte.alpha", keep="latest")
+
+    def broken(frame: Any, image: Any) -> dict[str, Any]:
+        if frame.n >= 2:
+            raise Drop("non_finite")
+        return {"alpha": image[..., 0]}
+
+    blend, view = Given(lambda frame, image, alpha: {"image": image}), Given()
+    blend.tick_after = 0.2
+    blend.tick = lambda source: {"image": picture(99)}  # type: ignore[method-assign]
+    view.takes_ticks = True
+    return Bench(draft.done(), {"matte": Given(broken), "blend": blend, "view": view}), view
+
+
+def test_a_viewer_of_several_values_is_shown_ticks_without_the_others() -> None:
+    made, view = viewer()
+    made.feed(0)
+    quiet(made, 0.3)
+    assert [(call["n"], call["alpha"] is None) for call in view.calls] == [(0, False), (0, True)]
+    assert int(view.calls[1]["image"].max()) == 99
+
+
+def test_a_viewer_does_not_wait_for_values_that_are_lost_one_after_the_other() -> None:
+    made, view = viewer()
+    for n in range(6):
+        made.feed(n)
+    assert [call["n"] for call in view.calls] == list(range(6)) and made.balanced()
+    assert [call["alpha"] is None for call in view.calls] == [False] * 2 + [True] * 4
 
 
 @pytest.mark.parametrize("live, seconds, ended", [(True, 0.1, False), (False, 9.0, False), (True, 9.0, True)])

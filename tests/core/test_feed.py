@@ -15,7 +15,7 @@ from edge.core import feed as module
 from edge.core.errors import SourceError
 from edge.core.feed import FIRST_WAIT, LONGEST_WAIT, Feed
 from edge.core.frame import Drop
-from edge.core.ledger import CAPTURED, FRAMES, SOURCE_LOST, STATE, STATES, Ledger
+from edge.core.ledger import CAPTURED, FRAMES, GAP_NS, RECONNECTS, SOURCE_LOST, STATE, STATES, Ledger
 from edge.core.stage import Source
 
 
@@ -273,6 +273,53 @@ def test_a_camera_that_ran_for_long_is_tried_again_soon(monkeypatch: pytest.Monk
     film.made = [[OSError("no signal")], [OSError("no signal")], [run_for_long, OSError("no signal")], []]
     told.feed._run()
     assert clock.waits == [0.5, 1.0, FIRST_WAIT]
+
+
+def test_a_source_says_how_long_it_waits_at_most_and_an_error_how_long_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    film = Film(live=True)
+    film.patience = 2.0
+    told = Told(film)
+    clock = Clock(told.feed, monkeypatch, lambda low, high: high)
+    locked = SourceError("wrong password")
+    locked.wait = 60.0  # type: ignore[attr-defined]
+    film.made = [[OSError("no signal")] for _ in range(5)] + [[locked], []]
+    told.feed._run()
+    assert clock.waits == [0.5, 1.0, 2.0, 2.0, 2.0, 60.0]
+
+
+def test_an_outage_is_said_once_and_counted_when_it_is_over(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    film = Film(live=True)
+    told = Told(film)
+    clock = Clock(told.feed, monkeypatch, lambda low, high: high)
+    gone = [OSError("no signal")]
+    film.made = [[*pictures(1), *gone], gone, gone, [SourceError("no power")], [*pictures(2), *gone], [*pictures(1)]]
+    with caplog.at_level("INFO", "edge"):
+        told.feed._run()
+    assert caplog.messages == [
+        "square: OSError: no signal; trying again in 0.5 s",
+        "square: no power; trying again in 4.0 s",
+        "square: here again after 7.5 s",
+        "square: OSError: no signal; trying again in 8.0 s",
+        "square: here again after 8.0 s",
+    ]
+    cells = told.ledger.cells
+    assert (cells[told.row + RECONNECTS], cells[told.row + GAP_NS]) == (2, 15_500_000_000)
+    assert sum(clock.waits) == 15.5
+
+
+def test_a_camera_that_comes_late_has_not_reconnected(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    film = Film(live=True)
+    told = Told(film)
+    Clock(told.feed, monkeypatch, lambda low, high: high)
+    film.made = [[OSError("no signal")], [*pictures(1)]]
+    with caplog.at_level("INFO", "edge"):
+        told.feed._run()
+    assert caplog.messages[-1] == "square: here"
+    assert told.ledger.cells[told.row + RECONNECTS] == 0 and told.ledger.cells[told.row + GAP_NS] == 0
 
 
 def test_a_stopped_camera_is_not_reopened(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ def ledger() -> Ledger:
 
 def test_rows_do_not_overlap(ledger: Ledger) -> None:
     """Each row gets its own number in every cell; none is overwritten by another's."""
-    rows = sorted(ledger._rows.values())
+    rows = sorted(ledger.rows.values())
     ends = [*rows[1:], ledger.bytes // 8]
     for i, (start, end) in enumerate(zip(rows, ends, strict=True)):
         assert start < end

@@ -10,7 +10,7 @@ import pytest
 from model_of_flow import Killed, diamond
 
 from edge.core.frame import Alpha, Prior, Raw, Spec
-from edge.core.memory import Kept, Memory, slots_of
+from edge.core.memory import Kept, Memory, room, slots_of
 from edge.core.plan import EdgePlan
 
 KEY = ("camera", "smooth/last")
@@ -54,7 +54,7 @@ def test_what_is_read_cannot_be_written_and_survives_the_next_write(memory: Memo
 
 
 def test_a_process_that_comes_later_reads_what_was_put() -> None:
-    block = bytearray(Memory(SLOTS).bytes)
+    block = bytearray(room(SLOTS))
     Memory(SLOTS, block).put(KEY, full(0.75), 1.5)
     later = Memory(SLOTS, block)
     kept = later.get(KEY)

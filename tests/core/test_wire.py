@@ -378,3 +378,17 @@ def test_a_camera_that_is_not_here_is_left_out_and_the_last_one_is_missed(wired,
 def test_a_graph_error_is_one(wired):
     with pytest.raises(GraphError):
         wired(CAMERA, "a: {use: discard, from: camra}")
+
+
+def test_a_viewer_may_see_values_of_several_stages(wired):
+    """It shows each as it comes, so it is no join."""
+    lines = ["blend: {use: composite, from: memory}", "page: {use: web, from: {image: blend, matte: memory, room: square}}"]
+    found = edges(wired(CAMERA, *LOOP, *lines))
+    assert found["blend->page:image"] == ("image", "latest") and found["memory->page:matte"] == ("alpha", "latest")
+    assert found["square->page:room"] == ("image", "latest")
+
+
+def test_a_value_that_one_port_names_is_not_taken_for_another(wired):
+    lines = ["blend: {use: composite, from: {image: camera, alpha: camera.truth}}"]
+    plan = wired(CAMERA, *lines, "page: {use: web, from: {image: blend, matte: camera.truth}}")
+    assert {key for key in edges(plan) if "page" in key} == {"blend->page:image", "camera->page:matte"}
