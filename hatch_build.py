@@ -10,6 +10,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SHIP = {
     "edge.py": "edge/__init__.py",
+    "testing.py": "edge/testing.py",
     "core/__main__.py": "edge/__main__.py",
     "core/py.typed": "edge/py.typed",
     **{d: f"edge/{d}" for d in ("core", "plugins", "devices", "graphs", "models", "assets")},

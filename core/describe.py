@@ -1,16 +1,13 @@
-"""What there is and what would happen, as data and as text: plans, plugins, devices."""
+"""What would happen and where it could, as data and as text: plans, devices."""
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from edge.core import hooks, profile
-from edge.core.errors import EdgeError, UsageError
-from edge.core.options import REQUIRED, declared, nearest
-from edge.core.plan import EdgePlan, Plan
-from edge.core.port import ports_of
-from edge.core.stage import Source
+from edge.core.errors import EdgeError
+from edge.core.options import declared
+from edge.core.plan import EdgePlan, Plan, StagePlan
 
 # -- a plan -----------------------------------------------------------------------------------------------------------------
 
@@ -25,12 +22,21 @@ def as_data(plan: Plan) -> dict[str, Any]:
         "workers": [
             {"name": worker.name, "stages": worker.stages, "arena_bytes": worker.arena_bytes} for worker in plan.workers
         ],
+        "stages": {stage.name: _stage(stage) for stage in plan.stages},
         "edges": {edge.key: _edge(plan, edge) for edge in plan.edges},
         "arena_bytes": sum(worker.arena_bytes for worker in plan.workers),
         "copies_per_frame": plan.copies(),
         "restart": plan.restart,
         "max_age": plan.max_age,
     }
+
+
+def _stage(stage: StagePlan) -> dict[str, Any]:
+    """What is of its plugin's own making: text and paths are left out, for they may be secrets or name what is private."""
+    known = declared(hooks.stage_class(stage.use, stage.reads))
+    plain = {name: option for name, option in known.items() if option.is_plain}
+    options = {name: stage.options.get(name, option.default) for name, option in plain.items()}
+    return {"use": stage.use, "worker": stage.worker, "cameras": stage.sources, "network": stage.network, "options": options}
 
 
 def _edge(plan: Plan, edge: EdgePlan) -> dict[str, Any]:
@@ -66,103 +72,17 @@ def _where(plan: Plan) -> str:
     return f" ({', '.join(names)})" if names else ""
 
 
-# -- plugins ----------------------------------------------------------------------------------------------------------------
-
-
-def plugins_data() -> list[dict[str, Any]]:
-    """Every plugin, in the order of its name. One that does not import says why, and the others are listed all the same."""
-    rows = []
-    for name, plugin in sorted(hooks.known().items()):
-        row: dict[str, Any] = {"name": name, "origin": plugin.origin}
-        try:
-            classes = _classes(name)
-            row.update(kind=" and ".join(_kind(cls) for cls in classes), summary=_summary(classes[0], name))
-        except (EdgeError, KeyError) as error:
-            row.update(kind="broken", summary=str(error))
-        rows.append(row)
-    return rows
-
-
-def plugins_text() -> str:
-    rows = plugins_data()
-    width = max(len(row["name"]) for row in rows)
-    lines = [f"{row['name']:<{width}}  {row['kind']:<15}  {row['summary']}  [{row['origin']}]" for row in rows]
-    return "\n".join([*lines, "", "edge plugins NAME shows one's options and ports"])
-
-
-def plugin_data(name: str) -> dict[str, Any]:
-    """One plugin: its classes with options, ports and what they make. Raises UsageError where there is none."""
-    if name not in hooks.known():
-        raise UsageError(f"there is no plugin '{name}'{nearest(name, hooks.known())}")
-    return {
-        "name": name,
-        "origin": hooks.known()[name].origin,
-        "classes": [
-            {
-                "kind": _kind(cls),
-                "doc": inspect.getdoc(cls) if "__doc__" in vars(cls) and cls.__doc__ else "",
-                "options": [_option(option) for option in declared(cls).values()],
-                "ports": _ports(cls),
-                "makes": {value: kind.__name__ for value, kind in cls.makes.items()},
-            }
-            for cls in _classes(name)
-        ],
-    }
-
-
-def plugin_text(name: str) -> str:
-    data = plugin_data(name)
-    lines = [f"{name} [{data['origin']}]"]
-    for row in data["classes"]:
-        lines += ["", f"{row['kind']}: {row['doc'].splitlines()[0] if row['doc'] else ''}".rstrip(": ")]
-        ports = ", ".join(f"{port} ({kind})" for port, kind in row["ports"].items())
-        makes = ", ".join(f"{value} ({kind})" for value, kind in row["makes"].items())
-        lines += [f"  reads  {ports}"] if ports else []
-        lines += [f"  makes  {makes}"] if makes else []
-        for option in row["options"]:
-            default = "required" if option["required"] else f"default {option['default']!r}"
-            lines += [f"  {option['name']}: {option['type']}, {default}", f"      {option['doc']}"]
-    return "\n".join(lines)
-
-
-def _classes(name: str) -> list[Any]:
-    source, sink = hooks.stage_class(name, False), hooks.stage_class(name, True)
-    return [source] if source is sink else [source, sink]
-
-
-def _kind(cls: Any) -> str:
-    return "source" if issubclass(cls, Source) else "stage" if cls.makes else "sink"
-
-
-def _summary(cls: Any, name: str) -> str:
-    """The first line of the plugin's module, which says what it is for."""
-    module = inspect.getmodule(cls)
-    doc = inspect.getdoc(module) or inspect.getdoc(cls) or ""
-    return doc.splitlines()[0] if doc else name
-
-
-def _option(option: Any) -> dict[str, Any]:
-    default = None if option.default is REQUIRED else option.default
-    plain = default if isinstance(default, (bool, int, float, type(None))) else str(default)
-    return {"name": option.name, "type": option.type_name, "required": option.required, "default": plain, "doc": option.doc}
-
-
-def _ports(cls: Any) -> dict[str, str]:
-    if issubclass(cls, Source):
-        return {}
-    return {name: getattr(port.type, "__name__", "any") for name, port in ports_of(cls()).items()}
-
-
 # -- devices ----------------------------------------------------------------------------------------------------------------
 
 
 def devices_data() -> list[dict[str, Any]]:
     """Every profile: whether it can run here, and what was found or what is missing."""
     rows = []
-    for name in profile.names():
-        chosen = profile.read(name)
-        row = {"name": name, "title": chosen.title, "runtime": chosen.runtime, "fallback": chosen.fallback}
+    for name in profile.everywhere():
+        row = {"name": name, "title": "", "runtime": "", "fallback": "none"}
         try:
+            chosen = profile.read(name)
+            row.update(title=chosen.title, runtime=chosen.runtime, fallback=chosen.fallback)
             rows.append({**row, "works": True, "reason": profile.probe(chosen)})
         except EdgeError as error:
             rows.append({**row, "works": False, "reason": str(error)})

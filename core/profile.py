@@ -49,12 +49,17 @@ class Resolved(msgspec.Struct):
 
 
 def names() -> list[str]:
-    """Every profile, by listing the folder."""
+    """Every profile of ours, by listing the folder."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
+def everywhere() -> list[str]:
+    """Ours, then those that packages bring, which are imported to be asked."""
+    return [*names(), *(name for name in sorted(hooks.brought("register_devices")) if name not in names())]
+
+
 def is_known(name: Any) -> bool:
-    """Whether a graph may name it: a profile of the folder, or a runtime that a package registers. Raises PluginError."""
+    """Whether a graph may name it: a profile of the folder, or what a package registers. Raises GraphError, PluginError."""
     try:
         return isinstance(name, str) and (name in names() or bool(_registered(name)))
     except KeyError:
@@ -62,10 +67,22 @@ def is_known(name: Any) -> bool:
 
 
 def _registered(name: str) -> Profile:
-    """A runtime that a package brings is a profile too, with the usual camera and display. Raises KeyError, PluginError."""
-    hooks.known()[name]  # built-in runtimes are reached by their profiles only
-    cls: Any = hooks.device_class(name)
-    return Profile(title=f"runtime of {hooks.known()[name].origin}", runtime=name, suffixes=tuple(cls.suffixes))
+    """A runtime that a package brings is a profile too: what it says of itself, else with the usual camera and display.
+
+    Raises KeyError where there is none, GraphError where what it says is wrong, PluginError.
+    """
+    plugin = hooks.known()[name]  # built-in runtimes are reached by their profiles only
+    cls, more = hooks.registered(name, "register_devices")[name]
+    said = more.get("profile", {})
+    if isinstance(said, pathlib.Path):
+        if not said.is_file():
+            raise GraphError(f"profile of '{name}' ({plugin.origin}): {said}: there is no such file")
+        said = Document.read(said).value
+    usual = {"runtime": name, "suffixes": list(cls.suffixes)} if cls else {}
+    try:
+        return msgspec.convert({"title": f"runtime of {plugin.origin}", **usual, **said}, Profile)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise GraphError(f"profile of '{name}' ({plugin.origin}): {error}") from None
 
 
 @functools.cache
@@ -104,7 +121,7 @@ def resolve(requested: str, may_fall_back: bool = True) -> Resolved:
             what = probe(profile)
         except EdgeError as error:
             reasons.append(f"{name}: {error}" if reasons else str(error))
-            if profile.fallback not in {*names()} - tried or not may_fall_back:
+            if profile.fallback in tried or not is_known(profile.fallback) or not may_fall_back:
                 if profile.fallback not in ("none", *tried):
                     reasons.append(f"its fallback '{profile.fallback}' is no device")
                 raise DeviceError(f"device '{requested}' cannot run here: {'; '.join(reasons)}. See 'edge devices'") from None

@@ -1,4 +1,4 @@
-"""The four examples to copy, each run as its header says."""
+"""The small examples to copy, each run as its header says. The packages beside them are in test_packages.py."""
 
 from __future__ import annotations
 
@@ -91,3 +91,50 @@ def test_the_device_runs_on_a_model_by_hand():
 
     network = device.RUNTIME().load(Model.find("portrait", EXAMPLES))
     assert network(image=None)["alpha"].shape == (256, 256) and device.RUNTIME.probe() == "always here"
+
+
+@pytest.mark.parametrize("workers", ["none", "auto"])
+def test_the_policy(tmp_path, package, workers):
+    """A still picture: the network runs for the first frame, and for no other."""
+    package("quiet", "edge_quiet", (EXAMPLES / "policy.py").read_text())
+    package("grey", "edge_grey", (EXAMPLES / "source.py").read_text())
+    text = """
+device: dry
+stages:
+  camera: {use: grey, frames: 30}
+  matte: {use: matting, from: camera, model: portrait, route: {use: quiet, most: %d}}
+  out: {use: discard, from: matte}
+"""
+    for most, full in ((100, 1), (9, 3)):
+        report = run(tmp_path, written(tmp_path, text % most), "--workers", workers)
+        assert report["routes"] == {"matte": {"reuse": 30 - full, "lr": 0, "full": full}}
+
+
+def test_the_policy_sums_up_what_changes():
+    sys.path.insert(0, str(EXAMPLES))
+    try:
+        import policy
+    finally:
+        sys.path.remove(str(EXAMPLES))
+    from edge import Frame
+
+    quiet, since, found = policy.Quiet(), 0.0, []
+    for n, change in enumerate([1.0, 0.01, 0.015, 0.01, 0.0]):
+        found.append(quiet.pick(Frame("camera", n, n / 25), ("reuse", "full"), {"change": change, "since": since}))
+        since = 0.0 if found[-1] == "full" else since + 1
+    assert found == ["full", "reuse", "full", "reuse", "reuse"]
+
+
+def edge(folder: pathlib.Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "edge.py"), *words]
+    env = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
+
+
+def test_the_command(tmp_path, package):
+    package("card", "edge_card", (EXAMPLES / "command.py").read_text())
+    done = edge(tmp_path, "card", "portrait")
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("portrait: 256 × 256, ")
+    done = edge(tmp_path, "card", "portrat")
+    assert done.returncode == 5 and done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1
+    assert "\n  card " in edge(tmp_path, "--help").stdout

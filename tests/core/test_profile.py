@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import importlib
+import sys
 
-from edge.core import profile
+import pytest
+from commands import distribution
+
+from edge.core import hooks, profile
+from edge.core.describe import devices_data
 from edge.core.errors import DeviceError, GraphError
 
 
@@ -110,3 +115,89 @@ def test_the_options_of_a_runtime_are_checked():
         "device: onnx has no option 'thread'. Did you mean 'threads'?",
         "device: option 'providers': expected a list, got 3",
     }
+
+
+# -- of packages ------------------------------------------------------------------------------------------------------------
+
+DEVICE = """
+import pathlib
+from edge import Device, hookimpl
+
+class Half(Device):
+    share: float = 0.5  # how much
+    suffixes = (".half", ".onnx")
+    @classmethod
+    def probe(cls): return "here"
+
+FIELDS = {"title": "half a person", "options": {"share": 0.25}, "display": ["record"], "fallback": "dry"}
+
+@hookimpl
+def register_devices(register):
+    register("half", Half)
+    register("told", Half, profile=FIELDS)
+    register("filed", Half, profile=pathlib.Path(__file__).with_name("filed.yaml"))
+    register("alone", None, profile={"title": "ours, slower", "runtime": "onnx", "options": {"threads": 1}})
+    register("wrong", Half, profile={"tilte": "half"})
+    register("nowhere", None, profile={"title": "nothing"})
+    register("gone", Half, profile=pathlib.Path("gone.yaml"))
+    register("listed", Half, profile=["no", "map"])
+"""
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    names = "half told filed alone wrong nowhere gone listed"
+    monkeypatch.syspath_prepend(str(distribution(tmp_path, "edge_test_half", DEVICE, names)))
+    (tmp_path / "filed.yaml").write_text("title: from a file\nruntime: half\nneeds: [no_such_sdk]\nfallback: told\n")
+    importlib.invalidate_caches()
+    hooks.forget()
+    profile.read.cache_clear()
+    yield
+    sys.modules.pop("edge_test_half", None)
+    hooks.forget()
+    profile.read.cache_clear()
+
+
+def test_a_package_brings_a_runtime_alone(package):
+    found = profile.read("half")
+    assert (found.title, found.runtime, found.suffixes) == ("runtime of edge_test_half 1.2", "half", (".half", ".onnx"))
+
+
+def test_a_package_brings_a_profile(package):
+    found = profile.resolve("told").profile
+    assert (found.title, found.runtime, found.display, found.fallback) == ("half a person", "told", ("record",), "dry")
+    assert profile.runtime(found, {}) == {"runtime": "told", "options": {"share": 0.25}}
+    assert profile.runtime(found, {"share": 1}) == {"runtime": "told", "options": {"share": 1.0}}
+
+
+def test_a_profile_in_a_file_that_falls_back_to_another_packages(package):
+    found = profile.resolve("filed")
+    assert (found.resolved, found.reason) == ("told", "module 'no_such_sdk' is not installed")
+
+
+def test_a_profile_of_a_runtime_of_ours(package):
+    found = profile.resolve("alone")
+    assert found.resolved == "alone" and found.reason.startswith("onnxruntime ")
+    assert profile.runtime(found.profile, {}) == {"runtime": "onnx", "options": {"threads": 1}}
+
+
+@pytest.mark.parametrize(
+    "name, why",
+    [
+        ("wrong", "Object contains unknown field `tilte`"),
+        ("nowhere", "Object missing required field `runtime`"),
+        ("gone", "gone.yaml: there is no such file"),
+        ("listed", "'list' object is not a mapping"),
+    ],
+)
+def test_a_packages_profile_that_is_wrong(package, name, why):
+    with pytest.raises(GraphError) as caught:
+        profile.read(name)
+    assert str(caught.value) == f"profile of '{name}' (edge_test_half 1.2): {why}"
+
+
+def test_all_of_them_are_listed_and_one_that_is_wrong_costs_its_line(package):
+    assert set(profile.everywhere()) >= {"desktop", "dry", "half", "told", "filed", "alone", "wrong"}
+    rows = {row["name"]: row for row in devices_data()}
+    assert rows["told"]["works"] and rows["told"]["title"] == "half a person"
+    assert not rows["wrong"]["works"] and "tilte" in rows["wrong"]["reason"]

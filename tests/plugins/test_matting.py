@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tiny_networks
 
-from edge import Alpha, Context, Drop, Frame, Image, Model, Raw, Spec, Tensor
+from edge import Alpha, Context, Drop, Frame, Image, Model, Policy, Raw, Spec, Tensor
 from edge.devices.dry import Dry
 from edge.devices.onnx import Onnx
 from edge.plugins.matting import Matting
@@ -52,7 +52,7 @@ def test_specs() -> None:
     matting = Matting()
     matting.models = {"model": Model.find("portrait", pathlib.Path("."))}
     made = matting.spec({"image": Spec(Image, (480, 640, 3), "bgr")})
-    assert made == {"raw": Spec(Raw, (256, 256)), "alpha": Spec(Alpha, (480, 640))}
+    assert made == {"raw": Spec(Raw, (256, 256)), "alpha": Spec(Alpha, (480, 640)), "route": Spec(str)}
     assert matting.spec({"image": Spec(Image, (720, 640), "nv21")})["alpha"] == Spec(Alpha, (480, 640))
 
 
@@ -181,6 +181,97 @@ def test_nothing_is_left_of_nan_after_a_restart(tmp_path: pathlib.Path) -> None:
     with pytest.raises(Drop):
         matting.process(frame=take(), image=np.zeros_like(GREY))
     assert count(stage(path, memory=memory).process(frame=take(), image=GREY)) == 1
+
+
+# -- routes -----------------------------------------------------------------------------------------------------------------
+
+
+def routed(path: pathlib.Path, k: int = 3, **context: object) -> Matting:
+    matting = stage(path, **context)
+    matting.route = {"use": "periodic", "k": k}
+    return matting
+
+
+def test_every_frame_is_full_unless_told(tmp_path: pathlib.Path) -> None:
+    matting, take = stage(tiny_networks.counter(tmp_path)), frames()
+    assert [matting.process(frame=take(), image=GREY)["route"] for _ in range(3)] == ["full"] * 3
+
+
+def test_a_matte_is_used_again(tmp_path: pathlib.Path) -> None:
+    matting, take = routed(tiny_networks.counter(tmp_path)), frames()
+    made = [matting.process(frame=take(), image=GREY) for _ in range(7)]
+    assert [one["route"] for one in made] == ["full", "reuse", "reuse", "full", "reuse", "reuse", "full"]
+    assert [count(one) for one in made] == [1, 1, 1, 2, 2, 2, 3], "the network ran three times, its states went on"
+    assert np.array_equal(made[1]["alpha"], made[0]["alpha"])
+
+
+def test_a_matte_is_not_used_where_nothing_continues(tmp_path: pathlib.Path) -> None:
+    matting, take = routed(tiny_networks.counter(tmp_path), k=100), frames()
+    flat, picture = GREY[:16, :16], NOISE[:16, :16]
+    images = [(flat, 0.1), (flat, 0.1), (picture, 0.1), (picture, 0.1), (picture[:12], 0.1), (picture[:12], 0.6)]
+    made = [matting.process(frame=take(t), image=i)["route"] for i, t in images]
+    assert made == ["full", "reuse", "full", "reuse", "full", "full"], "a start, a cut, a new size, a gap"
+
+
+def test_each_camera_has_its_own_route(tmp_path: pathlib.Path) -> None:
+    matting, a, b = routed(tiny_networks.counter(tmp_path), k=2), frames("a"), frames("b")
+    made = [matting.process(frame=take(), image=GREY)["route"] for take in (a, a, b, a, b)]
+    assert made == ["full", "reuse", "full", "full", "reuse"]
+
+
+def test_a_restarted_process_begins_with_the_network_and_its_states(tmp_path: pathlib.Path) -> None:
+    memory: dict = {}
+    path, take = tiny_networks.counter(tmp_path), frames()
+    first = routed(path, k=20, memory=memory)
+    for _ in range(9):
+        first.process(frame=take(), image=GREY)
+    made = routed(path, k=20, memory=memory).process(frame=take(), image=GREY)
+    assert (made["route"], count(made)) == ("full", 2), "the frames that were reused have kept the memory fresh"
+
+
+def test_nothing_is_used_again_after_nan(tmp_path: pathlib.Path) -> None:
+    matting, take = routed(tiny_networks.ratio(tmp_path), k=2), frames()
+    black = GREY.copy()
+    black[:, 10:20] = 0
+    assert [matting.process(frame=take(), image=GREY)["route"] for _ in range(2)] == ["full", "reuse"]
+    with pytest.raises(Drop):
+        matting.process(frame=take(), image=black)
+    assert matting.process(frame=take(), image=GREY)["route"] == "full"
+
+
+def test_the_route_changes_without_another_network(tmp_path: pathlib.Path) -> None:
+    matting, take = stage(tiny_networks.counter(tmp_path)), frames()
+    matting.process(frame=take(), image=GREY)
+    matting.route = {"use": "periodic", "k": 3}
+    matting.changed(["route"])
+    assert [matting.process(frame=take(), image=GREY)["route"] for _ in range(3)] == ["reuse", "reuse", "full"]
+    assert count(matting.process(frame=take(), image=GREY)) == 2
+
+
+def test_what_a_policy_is_told(tmp_path: pathlib.Path) -> None:
+    seen = []
+
+    class Watching(Policy):
+        def choose(self, frame, branches, signals):  # type: ignore[no-untyped-def]
+            seen.append((branches, round(signals["change"], 2), signals["since"]))
+            return branches[0]
+
+    matting, take = stage(tiny_networks.counter(tmp_path)), frames()
+    matting.context.policy = lambda name: Watching()  # type: ignore[method-assign]
+    brighter, other = np.minimum(GREY, 250) + 5, GREY.copy()
+    other[:10] += 51
+    for image in (GREY, brighter, other, NOISE):
+        matting.process(frame=take(), image=image)
+    both, full = ("reuse", "full"), ("full",)
+    assert seen == [(full, 1.0, 0.0), (both, 0.0, 0.0), (both, 0.1, 1.0), (full, 1.0, 2.0)]
+
+
+def test_a_camera_that_leaves_is_forgotten(tmp_path: pathlib.Path) -> None:
+    matting, take = routed(tiny_networks.counter(tmp_path)), frames()
+    matting.process(frame=take(), image=GREY)
+    matting.leave("camera")
+    matting.leave("never seen")
+    assert not matting._pasts
 
 
 def test_on_the_dry_device() -> None:
