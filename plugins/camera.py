@@ -170,7 +170,7 @@ def is_address(where: Union[int, str]) -> bool:
 
 def masked(where: Union[int, str]) -> str:
     """As it may be shown: without user and password, and without a query, which may hold a key."""
-    return re.sub(r"://[^/]*@", "://***@", str(where)).partition("?")[0]
+    return re.sub(r"://\S*@", "://***@", str(where)).partition("?")[0]
 
 
 @hookimpl
