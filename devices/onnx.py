@@ -160,6 +160,8 @@ class Onnx(Device):
 
 
 def _runtime() -> Any:
+    # From 1.29 on its builds for Linux report to their maker what is run, unless this is set before the import.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:

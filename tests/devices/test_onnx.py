@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import onnx
@@ -14,6 +17,8 @@ from edge.core.errors import DeviceError, ModelError
 from edge.core.model import Model
 from edge.devices import onnx as device
 from edge.devices.onnx import RUNTIME, Onnx, OnnxNetwork, Threads
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 GREY = np.full((8, 8, 3), 51, np.uint8)  # 0.2
 
@@ -193,3 +198,13 @@ def test_the_lower_median_wins_and_a_tie_is_one_thread() -> None:
     assert chosen(warm + timed, [0.0] * 3 + [0.030] * 8) == 1, "warm-up calls do not count"
     assert chosen(warm + timed, warm + [0.0195] * 8) == 1, "2.5 % faster is a tie"
     assert chosen(warm + timed, warm + [0.010] * 5 + [5.0] * 3) == 2, "a few slow calls do not decide"
+
+
+def test_onnxruntime_reports_to_nobody(tmp_path: pathlib.Path) -> None:
+    """Its telemetry leaves an identifier in the home folder, and a cache of what it could not send."""
+    code = "from edge.devices.onnx import Onnx; Onnx().probe(); import onnxruntime; onnxruntime.get_available_providers()"
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    for name in ("ORT_DISABLE_TELEMETRY", "CI"):
+        environment.pop(name, None)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=ROOT, env=environment)
+    assert list(tmp_path.rglob("*")) == []
