@@ -60,7 +60,7 @@ class Composite(Stage):
             if port not in inputs:  # a frame may lack it, a graph may not
                 raise GraphError(f"composite needs '{port}', which nothing before it makes")
         image = inputs["image"]
-        if image.format.startswith("nv"):
+        if image.format.startswith(("nv", "i420")):
             raise GraphError(f"composite takes bgr or rgb pictures, not {image.format}")
         return {"image": Spec(Image, self._canvas(image.shape or ()), image.format), "cover": Spec(str)}
 
@@ -70,9 +70,20 @@ class Composite(Stage):
         self._largest: Size = (spec.shape[0], spec.shape[1]) if spec and spec.shape else UNKNOWN
         self._sizes: Dict[str, Size] = {}
         self._result = np.empty(0, np.uint8)
-        rgb = bool(spec and spec.format == "rgb")
-        self._behind = self._open_behind(rgb, self._largest if spec else None)
-        self._cover = self._open_cover(rgb, self._largest if spec else None)
+        self._load()
+
+    def changed(self, options: Sequence[str]) -> None:
+        """Between two frames: what is new is loaded, and drawn at the sizes there are, before the old one goes; where that
+        fails, the old one stays."""
+        planned = self.context.outputs.get("image")
+        if planned and planned.shape and self._canvas(self._largest)[1] > planned.shape[1]:
+            raise GraphError(f"view {self.view} is twice as wide as was planned for; start the graph with it")
+        if self._wanted() != self._loaded:
+            old = (self._behind, self._cover)
+            self._load()
+            for background in old:
+                if background is not None:
+                    background.close()
 
     def process(self, frame: Frame, image: Image = None, alpha: Alpha = None) -> Dict[str, Any]:  # type: ignore[assignment]
         if image is not None:
@@ -94,6 +105,9 @@ class Composite(Stage):
         canvas = np.empty(self._canvas(size), np.uint8)  # not `new`: this is no frame, and needs no slot
         self._draw_cover(canvas, size)
         return {"image": canvas, "cover": "late"}
+
+    def leave(self, source: str) -> None:
+        self._sizes.pop(source, None)
 
     def close(self) -> None:
         self._cover.close()
@@ -127,16 +141,32 @@ class Composite(Stage):
         for left in range(0, canvas.shape[1], size[1]):
             np.copyto(canvas[:, left : left + size[1]], cover)
 
+    def _wanted(self) -> Tuple[str, str]:
+        """What the options say stands behind the person, and on the cover."""
+        return "checker" if self.view == "checker" else self.background, self.cover
+
+    def _load(self) -> None:
+        """Take what the options say, all of it or, raising, nothing."""
+        spec = self.context.inputs.get("image")
+        rgb, largest = bool(spec and spec.format == "rgb"), self._largest if spec else None
+        behind = self._open_behind(rgb, largest)
+        try:
+            cover = behind if not self.cover and isinstance(behind, Still) else still(self.cover or CALM, rgb, largest)
+        except Exception:
+            if behind is not None:
+                behind.close()
+            raise
+        for size in self._sizes.values():
+            for background in (behind, cover):
+                if isinstance(background, Still):
+                    background.at(size)
+        self._behind, self._cover, self._loaded = behind, cover, self._wanted()
+
     def _open_behind(self, rgb: bool, largest: Optional[Size]) -> Optional[Background]:
         """None for `blur`, which every frame makes anew."""
         if self.view == "checker":
             return Still(checkerboard)
         return None if self.background == BLUR else open_background(self.background, rgb, largest)
-
-    def _open_cover(self, rgb: bool, largest: Optional[Size]) -> Still:
-        if not self.cover and isinstance(self._behind, Still):
-            return self._behind
-        return still(self.cover or CALM, rgb, largest)
 
 
 def _doubt(frame: Frame, image: Optional[np.ndarray], alpha: Optional[np.ndarray]) -> str:

@@ -4,53 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import html
-import json
-import math
-import pathlib
 import socket
 import threading
-import time
-from typing import Any, AsyncIterator, Dict, Optional
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from edge import Context, SourceError
-from edge.plugins.web.board import Board, Picture
-from edge.plugins.web.door import Door
+from edge import Context, Door, SourceError
+from edge.plugins.web.board import Board
+from edge.plugins.web.pages import Pages
 
-HERE = pathlib.Path(__file__).parent
 PORTS = range(8080, 8101)
 """Tried one after the other where none is named."""
-WATCHERS = 16
-"""Streams at once, and CONNECTIONS of any kind: a preview must not become the load."""
 CONNECTIONS = 64
+"""Connections of any kind at once: a preview must not become the load."""
 STALLED = 10.0
 """Seconds after which a browser that takes nothing, or asks nothing, is cut off."""
-REPEAT = 2.0
-"""Seconds after which a stream says its last picture again, which also finds out who has left."""
-FRESH = 1.0
-"""Seconds that a snapshot waits for a new picture before it takes the last one."""
-BOUNDARY = b"edge"
 
 
 class Server:
     """Listens when it is made. `guarded`: only requests that name this machine itself are answered, so that no page on the
-    web can look in through a name that it points here (DNS rebinding)."""
+    web can look in through a name that it points here (DNS rebinding). `knobs`: options may be changed."""
 
-    def __init__(self, board: Board, context: Context, host: str, port: int, token: str, guarded: bool) -> None:
+    def __init__(
+        self, board: Board, context: Context, host: str, port: int, token: str, guarded: bool, knobs: bool = False
+    ) -> None:
         self._board = board
         self._log = context.log
         self._socket = bound(host, port)
         self.port = self._socket.getsockname()[1]
         self.address = f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
-        app = Door(Pages(board, context).app, token, f"edge_{self.port}", guarded, context)
+        app = Door(Pages(board, context, knobs).app, token, f"edge_{self.port}", guarded, context)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -133,96 +117,3 @@ class Impatient(H11Protocol):
     def _hang_up(self) -> None:
         if self.cycle is None:
             self.transport.abort()
-
-
-class Pages:
-    """What can be asked for."""
-
-    def __init__(self, board: Board, context: Context) -> None:
-        self._board = board
-        self._context = context
-        self._status: Dict[str, Any] = {}
-        self._asked = 0.0
-        page = (HERE / "page.html").read_text("utf-8").replace("{graph}", html.escape(context.graph))
-        self.app = Starlette(
-            routes=[
-                Route("/", still(page.encode(), "text/html")),
-                Route("/page.css", still((HERE / "page.css").read_bytes(), "text/css")),
-                Route("/page.js", still((HERE / "page.js").read_bytes(), "text/javascript")),
-                Route("/status.json", self.status),
-                Route("/snapshot/{source}.jpg", self.snapshot),
-                Route("/stream/{source}.mjpg", self.stream),
-            ]
-        )
-
-    async def status(self, request: Request) -> Response:
-        """The run as in the report, asked for at most twice a second, and how pictures come in here."""
-        now = time.monotonic()
-        if not self._asked or now - self._asked > 0.5:
-            self._status, self._asked = finite(self._context.status()), now
-        told = {"graph": self._context.graph, "watching": self._board.watching, "sources": self._board.figures()}
-        return Response(json.dumps({**told, "run": self._status}, default=str), media_type="application/json")
-
-    async def snapshot(self, request: Request) -> Response:
-        source = request.path_params["source"]
-        if source not in self._board.newest:
-            return unknown(source, self._board)
-        last = self._board.newest[source]
-        picture = await self._board.newer(source, last.number if last else 0, FRESH) or last
-        if picture is None:
-            return PlainTextResponse("There is no picture yet\n", 503, {"Retry-After": "1"})
-        return Response(picture.jpeg, media_type="image/jpeg")
-
-    async def stream(self, request: Request) -> Response:
-        source = request.path_params["source"]
-        if source not in self._board.newest:
-            return unknown(source, self._board)
-        if self._board.watching >= WATCHERS:
-            return PlainTextResponse(f"{WATCHERS} are watching already\n", 503, {"Retry-After": "5"})
-        return Stream(self._board, source)
-
-
-class Stream(StreamingResponse):
-    """One who watches one camera. Whoever is slow gets fewer pictures, never older ones."""
-
-    def __init__(self, board: Board, source: str) -> None:
-        super().__init__(parts(board, source), media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}")
-        self._board = board
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._board.watching += 1
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._board.watching -= 1
-
-
-async def parts(board: Board, source: str) -> AsyncIterator[bytes]:
-    """Each part ends with the next one's boundary: browsers show a picture only once they have seen it."""
-    yield b"--" + BOUNDARY + b"\r\n"
-    last: Optional[Picture] = None
-    while not board.closed:
-        last = await board.newer(source, last.number if last else 0, REPEAT) or last
-        if last is not None and not board.closed:
-            head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(last.jpeg)
-            yield head + last.jpeg + b"\r\n--" + BOUNDARY + b"\r\n"
-
-
-def still(body: bytes, kind: str) -> Any:
-    async def endpoint(request: Request) -> Response:
-        return Response(body, media_type=kind)
-
-    return endpoint
-
-
-def unknown(source: str, board: Board) -> Response:
-    return PlainTextResponse(f"There is no camera '{source}'; there are: {', '.join(board.newest)}\n", 404)
-
-
-def finite(value: Any) -> Any:
-    """JSON knows neither NaN nor infinity."""
-    if isinstance(value, dict):
-        return {str(key): finite(member) for key, member in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(member) for member in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

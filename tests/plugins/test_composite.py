@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge import Alpha, Context, Frame, GraphError, Image, Spec
+from edge import Alpha, Context, EdgeError, Frame, GraphError, Image, Spec
 from edge.plugins.composite import CALM, Composite
 from edge.plugins.composite.background import colour_of, fitted, open_background
 
@@ -456,3 +456,83 @@ def test_a_graph_needs_both_ports():
         Composite().spec({"alpha": alpha})
     with pytest.raises(GraphError, match="not nv12"):
         Composite().spec({"image": Spec(Image, (72, 64), "nv12"), "alpha": alpha})
+
+
+# -- changes while it runs ------------------------------------------------------------------------------------------------
+
+
+def change(stage, **options):
+    for name, value in options.items():
+        setattr(stage, name, value)
+    stage.changed(list(options))
+
+
+def corner(stage):
+    """The colour behind the person, of the next frame."""
+    return tuple(show(stage, frozen(np.full((*SIZE, 3), ROOM, np.uint8)), disc(*SIZE))["image"][0, -1].tolist())
+
+
+def test_a_change_is_there_in_the_next_frame(tmp_path):
+    stage = composite(background="#102030")
+    assert corner(stage) == (0x30, 0x20, 0x10)
+    change(stage, background=save(tmp_path / "a.png", np.full((90, 120, 3), (1, 2, 3), np.uint8)))
+    assert corner(stage) == (1, 2, 3)
+    assert tuple(show(stage, None, None)["image"][0, 0]) == (1, 2, 3), "the cover is the new background, too"
+    change(stage, view="alpha", soft=9.0)
+    made = show(stage, noise(*SIZE), disc(*SIZE, blur=0.1))["image"]
+    assert len(np.unique(made)) > 5 and np.array_equal(made[..., 0], made[..., 2])
+    change(stage, view="checker")
+    assert corner(stage) in ((128,) * 3, (192,) * 3)
+    change(stage, view="result", background="blur")
+    assert corner(stage) == ROOM and tuple(show(stage, None, None)["image"][0, 0]) != ROOM
+
+
+def test_a_new_background_is_drawn_before_the_next_frame_needs_it(tmp_path, monkeypatch):
+    stage = composite()
+    corner(stage)
+    change(stage, background=save(tmp_path / "a.png", noise(480, 640)))
+    monkeypatch.setattr("edge.plugins.composite.background.fitted", lambda *_: pytest.fail("drawn while a frame waits"))
+    corner(stage)
+
+
+def test_what_cannot_be_had_leaves_everything_as_it_was(tmp_path, video):
+    stage = composite(background=video)
+    before = (stage._behind, stage._cover)
+    for options in ({"background": str(tmp_path / "none.png")}, {"background": "#00ff00", "cover": video}):
+        with pytest.raises(EdgeError):
+            change(stage, **options)
+        assert (stage._behind, stage._cover) == before
+        change(stage, background=video, cover="")  # as the framework does: the old values, once more
+        assert (stage._behind, stage._cover) == before and before[0]._capture.isOpened()
+
+
+def test_an_old_video_is_closed_when_the_new_background_is_there(video):
+    stage = composite(background=video)
+    old = stage._behind
+    change(stage, background="#00ff00")
+    assert not old._capture.isOpened()
+
+
+def test_only_the_edge_changes_without_touching_the_background():
+    stage = composite()
+    before = stage._behind
+    change(stage, soft=4.0, shift=-1.0, clean=False, blur=9)
+    assert stage._behind is before
+
+
+def test_no_change_makes_the_canvas_wider_than_its_slot():
+    stage = composite(view="result")
+    with pytest.raises(GraphError, match="view side_by_side is twice as wide as was planned for; start the graph with it"):
+        change(stage, view="side_by_side")
+    stage = composite(view="side_by_side")
+    change(stage, view="result")
+    assert show(stage, noise(*SIZE), disc(*SIZE))["image"].shape == (*SIZE, 3)
+    change(stage, view="side_by_side")
+
+
+def test_a_camera_that_is_gone_is_forgotten():
+    stage = composite()
+    show(stage, noise(*SIZE), disc(*SIZE), source="camera.yard")
+    stage.leave("camera.yard")
+    stage.leave("camera.never")
+    assert stage._sizes == {}

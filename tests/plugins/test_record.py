@@ -13,12 +13,22 @@ import pytest
 
 from edge import Context, Frame, Image, SourceError, Spec
 from edge.plugins import record as module
-from edge.plugins.record import Record
+from edge.plugins.record import Record, writer
 
 
-def recorder(path, sources=("camera",), fps=0.0, **context):
+@pytest.fixture(autouse=True, params=["av", "cv2"])
+def library(request, monkeypatch):
+    """Everything here holds with PyAV and without."""
+    if request.param == "cv2":
+        monkeypatch.setattr(writer, "pyav", lambda: None)
+    elif writer.pyav() is None:
+        pytest.skip("needs PyAV: pip install 'edgeflow[av]'")
+    return request.param
+
+
+def recorder(path, sources=("camera",), fps=0.0, codec="auto", **context):
     stage = Record()
-    stage.path, stage.fps = pathlib.Path(path), fps
+    stage.path, stage.fps, stage.codec = pathlib.Path(path), fps, codec
     assert stage.check() == {}
     stage.open(Context(sources=sources, **context))
     return stage
@@ -246,3 +256,51 @@ def test_options_are_checked():
         "fps": "-1.0 is no rate; give frames per second, or 0 to take the source's",
         "path": "'o.avi' does not end in .mp4",
     }
+
+
+def test_the_codec_is_what_is_asked_for(tmp_path, library):
+    made = {}
+    for codec in ("auto", "mpeg4"):
+        stage = recorder(tmp_path / f"{codec}.mp4", codec=codec)
+        feed(stage, range(3))
+        stage.close()
+        capture = cv2.VideoCapture(str(tmp_path / f"{codec}.mp4"), cv2.CAP_FFMPEG)
+        made[codec] = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode()
+    h264 = library == "av" and "libx264" in writer.pyav().codecs_available
+    assert made == {"auto": "h264" if h264 else "FMP4", "mpeg4": "FMP4"}  # OpenCV's names
+
+
+def test_what_needs_pyav_says_so(library):
+    stage = Record()
+    stage.path, stage.codec, stage.audio = pathlib.Path("/x/o.mp4"), "h264", pathlib.Path("/x/clip.mp4")
+    told = {} if library == "av" else {"codec": "h264 needs PyAV: pip install 'edgeflow[av]', or give codec: mpeg4"}
+    assert {name: str(problem) for name, problem in stage.check().items()} == told
+    stage.codec = "auto"
+    told = {} if library == "av" else {"audio": "audio needs PyAV: pip install 'edgeflow[av]'"}
+    assert {name: str(problem) for name, problem in stage.check().items()} == told
+
+
+def test_a_camera_that_comes_back_does_not_write_over_what_was_recorded(tmp_path):
+    stage = recorder(tmp_path / "{source}.mp4", sources=("a",), status=lambda: {"seconds": 60.0})
+    feed(stage, range(3), "a")
+    stage.leave("a")
+    assert os.listdir(tmp_path) == ["a.mp4"]
+    stage.enter("a")
+    feed(stage, range(2), "a")
+    stage.close()
+    assert sorted(os.listdir(tmp_path)) == ["a.2.mp4", "a.mp4"]
+    assert [len(levels(tmp_path / name)[0]) for name in ("a.mp4", "a.2.mp4")] == [3, 2]
+
+
+def test_cameras_that_come_and_go_leave_nothing_open(tmp_path):
+    stage = recorder(tmp_path / "{source}.mp4", sources=("a", "b"))
+    feed(stage, range(3), "a")
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        stage.enter("b")
+        feed(stage, range(2), "b")
+        stage.leave("b")
+    assert len(os.listdir("/proc/self/fd")) == before
+    feed(stage, range(3, 5), "a", start=3)
+    stage.close()
+    assert levels(tmp_path / "a.mp4")[0] == list(range(5))
