@@ -6,7 +6,7 @@ BIN := .venv/bin
 GRAPH ?= graphs/hilens_hdmi.yaml
 SOURCES := edge.py hatch_build.py core plugins devices tests examples benchmarks .ci
 
-.PHONY: help run test quick slow deep lint fix docs bench lock clean
+.PHONY: help run test quick slow deep lint fix docs site bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 8
@@ -31,13 +31,16 @@ lint: .venv/stamp ## ruff and mypy
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy -p edge
 
-fix: .venv/stamp ## what ruff can repair, and the tables in docs/
+fix: .venv/stamp ## what ruff can repair, the tables in docs/ and the schema of graphs
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/python .ci/tables.py
 
-docs: .venv/stamp ## write the tables in docs/ anew, from the code
+docs: .venv/stamp ## write the tables in docs/ and the schema of graphs anew, from the code
 	$(BIN)/python .ci/tables.py
+
+site: .venv/stamp ## make the documentation's site: open build/site/index.html
+	$(BIN)/python -m sphinx -q -E -W --keep-going -b html docs build/site
 
 bench: .venv/stamp ## measure the links between workers on this machine
 	$(BIN)/python edge.py bench links

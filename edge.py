@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING, Any
 # in the wheel the same file is edge/__init__.py and the line changes nothing.
 __path__ = [os.path.dirname(os.path.abspath(__file__))]
 __version__ = "0.1.0"
+API_VERSION = "1.0"  # of what plugins see: the first number changes when something goes, the second when something comes
 
 if TYPE_CHECKING:
     from edge.core.cut import CutDetector
     from edge.core.device import Device, Network
     from edge.core.errors import DeviceError, EdgeError, GraphError, ModelError, SourceError, StageError
     from edge.core.frame import Alpha, Drop, Frame, Image, Plane, Prior, Raw, Spec, Tensor
+    from edge.core.health.door import Door
     from edge.core.hooks import hookimpl
     from edge.core.model import Model
+    from edge.core.policy import Policy, PolicyName
     from edge.core.stage import Asset, Context, ModelName, Source, Stage
 
 __all__ = [
@@ -33,6 +36,7 @@ __all__ = [
     "CutDetector",
     "Device",
     "DeviceError",
+    "Door",
     "Drop",
     "EdgeError",
     "Frame",
@@ -43,6 +47,8 @@ __all__ = [
     "ModelName",
     "Network",
     "Plane",
+    "Policy",
+    "PolicyName",
     "Prior",
     "Raw",
     "Source",
@@ -57,10 +63,12 @@ __all__ = [
 _HOME = {
     "cut": ("CutDetector",),
     "device": ("Device", "Network"),
+    "health.door": ("Door",),
     "errors": ("DeviceError", "EdgeError", "GraphError", "ModelError", "SourceError", "StageError"),
     "frame": ("Alpha", "Drop", "Frame", "Image", "Plane", "Prior", "Raw", "Spec", "Tensor"),
     "hooks": ("hookimpl",),
     "model": ("Model",),
+    "policy": ("Policy", "PolicyName"),
     "stage": ("Asset", "Context", "ModelName", "Source", "Stage"),
 }
 

@@ -1,4 +1,4 @@
-"""Write the tables in docs/ anew, from the code that they describe.   .ci/tables.py [--check]
+"""Write the tables in docs/ and the schema of graphs anew, from the code that they describe.   .ci/tables.py [--check]
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is a function below. With --check nothing is written, and
 the exit code is 1 where a page is out of date.
@@ -6,6 +6,7 @@ the exit code is 1 where a page is out of date.
 
 from __future__ import annotations
 
+import json
 import pathlib
 import re
 import sys
@@ -16,11 +17,15 @@ import click
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 
-from edge.core import describe, hooks, profile  # noqa: E402
+from edge.core import catalogue, hooks, profile  # noqa: E402
 from edge.core.cli import edge as command  # noqa: E402
 from edge.core.contract import Contract  # noqa: E402
+from edge.core.health.metrics import FAMILIES  # noqa: E402
 from edge.core.model import SHIPPED  # noqa: E402
+from edge.core.schema import schema  # noqa: E402
 
+SCHEMA = ROOT / "graphs" / "graph.schema.json"
+"""Beside the graphs that name it, so that they find it in the wheel as well."""
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -36,15 +41,17 @@ def options() -> str:
     parts = []
     for name, plugin in sorted(hooks.known().items()):
         if plugin.origin == "built in":
-            parts += [_plugin(row, name) for row in describe.plugin_data(name)["classes"]]
+            rows = catalogue.plugin_data(name)["classes"]
+            several = name == hooks.POLICIES
+            parts += ["### policies (for `route`)"] * several + [_plugin(row, "####" if several else "###") for row in rows]
     return "\n\n".join(parts)
 
 
-def _plugin(row: dict, name: str) -> str:
-    lines = [f"### {name} ({row['kind']})", ""]
+def _plugin(row: dict, heading: str) -> str:
+    lines = [f"{heading} {row['name']} ({row['kind']})", ""]
     lines += [" ".join(row["doc"].split())] * bool(row["doc"])
-    reads = ", ".join(f"`{port}` ({kind})" for port, kind in row["ports"].items())
-    makes = ", ".join(f"`{value}` ({kind})" for value, kind in row["makes"].items())
+    reads = ", ".join(f"`{name}` ({catalogue.port_text(port)})" for name, port in row.get("ports", {}).items())
+    makes = ", ".join(f"`{value}` ({kind})" for value, kind in row.get("makes", {}).items())
     flow = " ".join([f"Reads {reads}."] * bool(reads) + [f"Makes {makes}."] * bool(makes))
     lines += ["", flow] * bool(flow)
     table = [[f"`{o['name']}`", o["type"], _default(o), o["doc"]] for o in row["options"]]
@@ -81,6 +88,14 @@ def contracts() -> str:
     return rows("name | size | beside the picture | licence | where the file is", table)
 
 
+def metrics() -> str:
+    found = [
+        (name, family.kind, ", ".join(f"`{label}`" for label in family.labels), family.help)
+        for name, family in FAMILIES.items()
+    ]
+    return rows("metric | type | labels | what it tells", [[f"`{name}`", *rest] for name, *rest in found])
+
+
 def verbs() -> str:
     return "\n\n".join(_verb(name, verb) for name, verb in _verbs(command, "edge"))
 
@@ -92,7 +107,7 @@ def _verbs(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]
         if isinstance(verb, click.Group):
             yield from _verbs(verb, f"{path} {name}")
         else:
-            yield f"{path} {name}", verb
+            yield f"{path} {name}".partition(" [")[0], verb  # what a group does by itself is listed by its argument
 
 
 def _verb(name: str, verb: click.Command) -> str:
@@ -112,9 +127,16 @@ def page(text: str) -> str:
     return BLOCK.sub(lambda match: f"{match[1]}{globals()[match[2]]()}\n{match[3]}", text)
 
 
+def wanted(path: pathlib.Path) -> str:
+    """What a file should hold now."""
+    if path == SCHEMA:
+        return json.dumps(schema(built_in=True), indent=1, ensure_ascii=False) + "\n"
+    return page(path.read_text(encoding="utf-8"))
+
+
 def stale() -> list[pathlib.Path]:
-    pages = sorted((ROOT / "docs").glob("*.md"))
-    return [path for path in pages if page(path.read_text(encoding="utf-8")) != path.read_text(encoding="utf-8")]
+    found = [*sorted((ROOT / "docs").glob("*.md")), SCHEMA]
+    return [path for path in found if not path.is_file() or wanted(path) != path.read_text(encoding="utf-8")]
 
 
 def main() -> None:
@@ -122,7 +144,7 @@ def main() -> None:
     for path in found:
         print(f"{path.relative_to(ROOT)} is out of date" if "--check" in sys.argv else f"wrote {path.relative_to(ROOT)}")
         if "--check" not in sys.argv:
-            path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")
+            path.write_text(wanted(path), encoding="utf-8")
     sys.exit(bool(found) and "--check" in sys.argv)
 
 

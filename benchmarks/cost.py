@@ -36,6 +36,7 @@ def graph(clip: str, model: str, folder: str, frames: int) -> list[str]:
         f"camera.path={clip}",
         f"matte.model={model}",
         f"out.path={folder}/graph.mp4",
+        "out.codec=mpeg4",  # as the loop encodes
         "device.threads=1",
         "camera.loop=true",
     ]

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
-_TO_BGR = {"nv12": cv2.COLOR_YUV2BGR_NV12, "nv21": cv2.COLOR_YUV2BGR_NV21}
+_TO_BGR = {"nv12": cv2.COLOR_YUV2BGR_NV12, "nv21": cv2.COLOR_YUV2BGR_NV21, "i420": cv2.COLOR_YUV2BGR_I420}
 _LARGEST = 80.0
 """exp of more overflows float32; exp(-80) is 0 to any alpha."""
 
@@ -49,7 +49,7 @@ class Preprocess:
         self._table = np.stack([table[0] for table in self._tables], axis=-1)[None]
 
     def __call__(self, image: np.ndarray, format: str = "bgr", prior: Optional[np.ndarray] = None) -> Dict[str, np.ndarray]:
-        """image: uint8 in the order `format`: bgr or rgb [h, w, 3], nv12 or nv21 [h * 3 / 2, w]; prior: float32 [h, w]
+        """image: uint8 in the order `format`: bgr or rgb [h, w, 3], nv12, nv21 or i420 [h * 3 / 2, w]; prior: float32 [h, w]
         0..1 of the network's size, or None for none (all background)."""
         if format in _TO_BGR:
             image, format = cv2.cvtColor(image, _TO_BGR[format]), "bgr"

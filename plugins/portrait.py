@@ -37,7 +37,7 @@ class Portrait(Stage):
 
     def _square(self, name: str, spec: Spec) -> Spec:
         shape = spec.shape or ()
-        if spec.format.startswith("nv"):
+        if spec.format.startswith(("nv", "i420")):
             raise GraphError(f"portrait takes bgr or rgb pictures, not {spec.format}")
         side = self._side(shape[0], shape[1])
         return Spec(self.makes[name], (side, side) + shape[2:], spec.format)

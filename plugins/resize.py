@@ -43,7 +43,7 @@ class Resize(Stage):
 
     def _resized(self, name: str, spec: Spec) -> Spec:
         shape = spec.shape or ()
-        if spec.format.startswith("nv"):
+        if spec.format.startswith(("nv", "i420")):
             raise GraphError(f"resize takes bgr or rgb pictures, not {spec.format}")
         return Spec(self.makes[name], self._size(shape[0], shape[1]) + shape[2:], spec.format)
 

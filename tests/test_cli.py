@@ -219,7 +219,7 @@ def test_plan(tiny):
 def test_plugins(tmp_path):
     done = edge("plugins", cwd=tmp_path)
     assert (done.code, done.err) == (0, "") and "composite" in done.out and "[built in]" in done.out
-    rows = {row["name"]: row for row in json_of(edge("plugins", "--json", cwd=tmp_path))}
+    rows = {row["name"]: row for row in json_of(edge("plugins", "--json", cwd=tmp_path))["plugins"]}
     assert set(rows) >= {"camera", "composite", "demo", "discard", "file", "images", "matting", "portrait", "record", "web"}
     assert all(row["summary"] and row["origin"] == "built in" for row in rows.values())
     assert (rows["images"]["kind"], rows["composite"]["kind"]) == ("source and sink", "stage")
@@ -228,7 +228,7 @@ def test_plugins(tmp_path):
 def test_one_plugin(tmp_path):
     done = edge("plugins", "composite", cwd=tmp_path)
     assert (done.code, done.err) == (0, "")
-    assert "view: result | side_by_side | alpha | checker, default 'result'" in done.out and "reads  image (Image)" in done.out
+    assert "view: result | side_by_side | alpha | checker, default 'result'" in done.out and "reads  image (Image" in done.out
     text = json.dumps(json_of(edge("plugins", "composite", "--json", cwd=tmp_path)))
     assert "side_by_side" in text and "background" in text
     done = edge("plugins", "compost", cwd=tmp_path)
@@ -252,6 +252,60 @@ def test_devices(tmp_path):
     assert rows["hilens_kit"]["fallback"] == "desktop" and rows["desktop"]["reason"].startswith("onnxruntime ")
 
 
+# -- verbs of plugins -------------------------------------------------------------------------------------------------------
+
+VERB = """
+import click
+from edge import SourceError, hookimpl
+
+@click.command("shout")
+@click.argument("word")
+def shout(word):
+    '''Say it aloud:  edge shout hello'''
+    if word == "wrong":
+        raise SourceError("shout: no voice is here; rest")
+    click.echo(word.upper())
+
+@hookimpl
+def register_commands(register):
+    register("shout", shout)
+    register("run", shout)
+"""
+
+
+def test_a_plugin_adds_a_verb(tmp_path):
+    site = str(distribution(tmp_path / "site", "edge_shout", VERB, "shout run"))
+    done = edge("shout", "hello", cwd=tmp_path, PYTHONPATH=site)
+    assert (done.code, done.out, done.err) == (0, "HELLO\n", "")
+    done = edge("shout", "wrong", cwd=tmp_path, PYTHONPATH=site)
+    assert (done.code, done.out, done.errors) == (4, "", ["shout: no voice is here; rest"])
+    assert "Say it aloud" in edge("shout", "--help", cwd=tmp_path, PYTHONPATH=site).out
+    done = edge("shot", "hello", cwd=tmp_path, PYTHONPATH=site)
+    assert done.errors == ["there is no verb and no file 'shot'. Did you mean 'shout'? See 'edge --help'"]
+
+
+def test_a_plugin_takes_no_verb_of_ours(tmp_path):
+    site = str(distribution(tmp_path / "site", "edge_shout", VERB, "shout run"))
+    assert "GRAPH" in edge("run", "--help", cwd=tmp_path, PYTHONPATH=site).out
+
+
+def test_a_broken_plugin_costs_the_help_its_own_line(tmp_path):
+    site = distribution(tmp_path / "site", "edge_shout", VERB, "shout")
+    distribution(tmp_path / "site", "edge_broken", "import no_such_module\n", "broken")
+    done = edge("--help", cwd=tmp_path, PYTHONPATH=str(site))
+    assert (done.code, done.err) == (0, "")
+    assert "\n  shout " in done.out and "broken" not in done.out
+    done = edge("broken", cwd=tmp_path, PYTHONPATH=str(site))
+    why = "plugin 'broken' (edge_broken 1.2) failed to import: ModuleNotFoundError: No module named 'no_such_module'"
+    assert (done.code, done.errors) == (3, [why])
+
+
+def test_only_the_plugin_of_a_verb_is_imported(tmp_path):
+    site = distribution(tmp_path / "site", "edge_shout", VERB, "shout")
+    distribution(tmp_path / "site", "edge_loud", "print('imported')\n", "loud")
+    assert edge("shout", "hello", cwd=tmp_path, PYTHONPATH=str(site)).out == "HELLO\n"
+
+
 # -- usage ------------------------------------------------------------------------------------------------------------------
 
 
@@ -260,7 +314,7 @@ def test_devices(tmp_path):
     [
         (["runn"], "there is no verb and no file 'runn'. Did you mean 'run'? See 'edge --help'"),
         (["run"], "Missing argument 'GRAPH'. See 'edge run --help'"),
-        (["run", "a.yaml", "--framez", "3"], "No such option '--framez'. Did you mean '--frames'? See 'edge run --help'"),
+        (["run", "a.yaml", "--secondz", "3"], "No such option '--secondz'. Did you mean '--seconds'? See 'edge run --help'"),
         (["a.yaml", "--frames", "-3"], "Invalid value for '--frames': -3 is not in the range x>=0. See 'edge run --help'"),
         (["a.yaml", "--frames", "x"], "Invalid value for '--frames': 'x' is not a valid integer range. See 'edge run --help'"),
         (["a.yaml", "b.yaml"], "Got unexpected extra argument (b.yaml) See 'edge run --help'"),
@@ -269,7 +323,7 @@ def test_devices(tmp_path):
 def test_usage(tmp_path, words, problem):
     done = edge(*words, cwd=tmp_path)
     assert (done.code, done.out) == (2, "")
-    assert done.errors[0].replace(": --framez", " '--framez'") == problem and len(done.err.splitlines()) == 1
+    assert done.errors[0].replace(": --secondz", " '--secondz'") == problem and len(done.err.splitlines()) == 1
 
 
 def test_help_and_version(tmp_path):
@@ -345,7 +399,7 @@ def shell(script, folder, *words):
 def test_a_reader_that_leaves(tiny):
     """`| head -1`: no traceback, and a run goes on when nobody listens to it any more."""
     _, out, err = shell('"$@" | head -c 1', tiny, "plugins", "--json")
-    assert (out, err) == ("[", "")
+    assert (out, err) == ("{", "")
     code, out, err = shell('("$@"; echo "ended with $?" >code) 2>&1 | head -1', tiny, "tiny.yaml", "--report", "r.json")
     assert (out, err) == ("device: dry: always here; computes nothing\n", "")
     assert (tiny / "code").read_text() == "ended with 0\n"

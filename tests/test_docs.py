@@ -24,6 +24,8 @@ from edge.core import cli, contract, errors, frame, graph, hooks, profile, stage
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MADE = re.findall(r"[\w/-]+\.yaml", (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8"))
+"""Graphs that the tutorial makes on its way; tests/test_tutorial.py carries it out."""
 HEADERS = sorted((ROOT / "graphs").glob("*.yaml")) + sorted((ROOT / "examples").glob("*.*"))
 
 
@@ -120,10 +122,25 @@ def test_every_field_of_a_contract_and_a_profile_is_there():
 
 def test_every_member_of_a_stage_is_there():
     page = text_of("docs/plugins.md")
-    for cls in (stage.Stage, stage.Source, edge.Device):
+    for cls in (stage.Stage, stage.Source, edge.Device, edge.Policy):
         for name in vars(cls):
             if not name.startswith("_") and name not in ("context",):
                 assert re.search(rf"`(self\.|context\.)?{name}\b", page), f"{cls.__name__}.{name}"
+
+
+def test_every_variable_of_the_environment_is_there():
+    """Those of flags are told with the flags."""
+    sources = [path for name in ("core", "plugins", "devices") for path in (ROOT / name).rglob("*.py")]
+    named = {word for path in sources for word in re.findall(r"\bEDGE_[A-Z_]+\b", path.read_text(encoding="utf-8"))}
+    pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert {word for word in named if f"`{word}" not in pages and f"{word}=" not in pages} == set()
+
+
+def test_every_member_of_the_context_is_there():
+    page = text_of("docs/plugins.md")
+    for name in [*vars(stage.Context), *vars(stage.Context())]:
+        if not name.startswith("_"):
+            assert re.search(rf"\b(context|self)\.{name}\b", page), name
 
 
 def test_the_report_has_the_keys_that_are_told(tmp_path):
@@ -214,13 +231,15 @@ def said() -> list:
         for line in page.read_text(encoding="utf-8").splitlines():
             match = re.match(r"^(?:#\s+)?(?:\.venv/bin/)?(?:python (?:edge\.py|-m edge)|edge) (.+)$", line)
             if match and not match[1].startswith(("|", "is ")):
-                found.append(pytest.param(match[1].partition("   ")[0], id=f"{page.name}: {match[1][:40]}"))
+                words = re.split(r"   | 2?> | \| ", match[1])[0]  # without an explanation behind it, or where its words go
+                found.append(pytest.param(words, id=f"{page.name}: {match[1][:40]}"))
     return found
 
 
 @pytest.mark.parametrize("words", said())
-def test_a_command_of_the_docs_parses(words):
+def test_a_command_of_the_docs_parses(words, monkeypatch):
     """Down to the last flag; it is not carried out. A graph that it names is there."""
+    monkeypatch.setenv("EDGE_LOG_FORMAT", "text")  # what parsing --log-format sets is set back
     arguments = shlex.split(words)
     with cli.edge.make_context("edge", list(arguments), resilient_parsing=False) as context:
         rest = [*context._protected_args, *context.args]
@@ -229,7 +248,7 @@ def test_a_command_of_the_docs_parses(words):
             name, command, rest = command.resolve_command(context, rest)
         parsed = command.make_context(name, list(rest), parent=context)
     graph_file = parsed.params.get("graph")
-    if graph_file is not None and str(graph_file) != "GRAPH":
+    if graph_file is not None and str(graph_file) not in ("GRAPH", *MADE):
         assert (ROOT / graph_file).is_file(), f"{graph_file} is not here"
 
 
@@ -250,7 +269,7 @@ def test_links_lead_somewhere(page):
             assert anchor in [re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads], target
 
 
-@pytest.mark.parametrize("target", ["run", "test", "lint", "fix", "bench", "clean", "lock", "docs", "help"])
+@pytest.mark.parametrize("target", ["run", "test", "lint", "fix", "bench", "clean", "lock", "docs", "site", "help"])
 def test_make_has_the_target(target):
     assert re.search(rf"^{target}:.* ## ", text_of("Makefile"), re.M)
 

@@ -12,6 +12,8 @@ import zlib
 import pytest
 from commands import ROOT, distribution, edge
 
+from edge.core.errors import hidden
+
 GRAPH = """\
 device: dry
 stages:
@@ -113,7 +115,7 @@ WRONG_WORDS = {
         PERSON,
         "from: matte",
         "from: {image: camera, alpha: matte.alfa}",
-        "g.yaml:5:56: stage 'blend': 'matte' does not make 'alfa': it makes 'raw' and 'alpha'",
+        "g.yaml:5:56: stage 'blend': 'matte' does not make 'alfa': it makes 'raw', 'alpha' and 'route'",
     ),
     "port of another type": (
         PERSON,
@@ -495,3 +497,18 @@ def test_a_source_that_fails_on_the_way(tmp_path, third_party, workers):
     done = edge(graph(tmp_path, text), "--workers", workers, cwd=tmp_path, PYTHONPATH=third_party)
     at_its_end(done, 4, "camera: the tape is torn; mend it")
     assert "camera: failed, 1 captured, 1 delivered, 0 dropped" in done.err
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("door: rtsp://admin:S3CRET@10.0.0.12/main is away", "door: rtsp://***@10.0.0.12/main is away"),
+        ("--set door.address=rtsp:/admin:S3CRET/@x@cam: no", "--set door.address=rtsp://***@cam: no"),
+        ("--set door.credentials=admin:S3CRET: must be env:NAME", "--set door.credentials=***: must be env:NAME"),
+        ("http://127.0.0.1:8080/?token=S3CRET", "http://127.0.0.1:8080/?token=***"),
+        ("--set door.credentials=env:9: must be env:NAME", "--set door.credentials=env:9: must be env:NAME"),
+        ("clip.mp4: no such file", "clip.mp4: no such file"),
+    ],
+)
+def test_what_is_secret_is_hidden_from_a_line(told, shown):
+    assert hidden(told) == shown

@@ -14,9 +14,12 @@ import vermin
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CORE = tuple(
-    "crew cut device engine errors feed flow frame ledger local memory modelfile outcome plan preprocess report stage".split()
+    (
+        "crew cut device engine errors feed flow frame "
+        "insight/recorder insight/trace ledger local memory modelfile outcome plan policy preprocess report stage"
+    ).split()
 )
-PLUGINS = ("portrait", "temporal", "matting", "composite", "demo", "resize", "discard")
+PLUGINS = ("portrait", "temporal", "matting", "policies", "composite", "demo", "resize", "convert", "discard")
 
 
 def files() -> list[pathlib.Path]:
@@ -104,7 +107,7 @@ def test_it_uses_no_newer_name(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_what_it_imports_of_ours_runs_there_too(path):
     """A file of the Kit's may import at its top only files of the Kit's."""
-    there = {f"edge.core.{name}" for name in CORE} | {f"edge.plugins.{name}" for name in PLUGINS} | {"edge"}
+    there = {f"edge.core.{name.replace('/', '.')}" for name in CORE} | {f"edge.plugins.{name}" for name in PLUGINS} | {"edge"}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("edge.core"):
             names = [node.module] if node.module != "edge.core" else [f"edge.core.{alias.name}" for alias in node.names]

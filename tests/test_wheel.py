@@ -58,6 +58,23 @@ def register_stages(register: Callable[[str, type[Stage]], None]) -> None:
 reveal_type(register_stages)
 '''
 
+TRIAL = '''"""A stranger's test of it, fully typed."""
+
+import numpy as np
+from edge import Drop
+from edge.testing import Clock, Faults, Finding, capture, conform, golden, people, pictures, run
+
+from edge_presence import Presence, Still
+
+faults = Faults().lose("alpha", 1).gap(2)
+made: list[dict[str, object] | Drop] = run(Presence, [p["alpha"] for p in people(3)], clock=Clock(), faults=faults)
+assert [isinstance(one, Drop) for one in made] == [False, True, False]
+assert len(capture(Still, 5)) == 1 and pictures(1)[0].dtype == np.uint8
+found: list[Finding] = conform(Presence, {"above": 100}, only=("docs",))
+assert [finding.verdict for finding in found] == ["PASS", "PASS"], found
+print(golden.__module__)
+'''
+
 
 def call(*command: object, cwd: pathlib.Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run to the end in `cwd`, with nothing of this checkout on the path."""
@@ -137,14 +154,14 @@ def test_the_wheel_holds_edge_and_nothing_else(wheel):
         entry = archive.read(next(n for n in names if n.endswith("entry_points.txt"))).decode()
     assert {name.split("/")[0] for name in names} == {"edge", f"edgeflow-{edge.__version__}.dist-info"}
     inside = {name.split("/")[1] for name in names if name.startswith("edge/")}
-    assert inside == SHIPPED | {"__init__.py", "__main__.py", "py.typed"}
+    assert inside == SHIPPED | {"__init__.py", "__main__.py", "py.typed", "testing.py"}
     for name in SHIPPED - {"assets"}:
         ours = {
             p.relative_to(ROOT).as_posix() for p in (ROOT / name).rglob("*") if p.is_file() and "__pycache__" not in p.parts
         }
         assert {f"edge/{path}" for path in ours} <= set(names), f"{name} is not complete"
     assert "edge = edge:main" in entry
-    assert not [name for name in names if "__pycache__" in name or "test" in name]
+    assert not [name for name in names if "__pycache__" in name or "/tests/" in name or "/test_" in name]
 
 
 def test_the_sdist_builds_the_same_wheel(tree, wheel, tmp_path):
@@ -197,6 +214,9 @@ def test_an_editable_install_sees_new_files_and_hides_bare_names(tree, tmp_path)
         (tree / "core" / "brand_new.py").unlink()
     for name in ("core", "plugins", "devices"):
         assert "ModuleNotFoundError" in call(python, "-c", f"import {name}", cwd=tmp_path).stderr
+    (tmp_path / "edge_presence.py").write_text(PLUGIN.replace("reveal_type(register_stages)", ""))
+    (tmp_path / "trial.py").write_text(TRIAL)
+    assert must(python, "trial.py", cwd=tmp_path) == "edge.core.testing.golden\n"
     must(python.with_name("edge"), "validate", tree / "graphs" / "tiny.yaml", cwd=tmp_path)
 
 
@@ -209,3 +229,13 @@ def test_a_strangers_plugin_type_checks_against_the_wheel(installed, tmp_path):
     )
     assert done.returncode == 0, done.stdout
     assert 'Revealed type is "def (register: ' in done.stdout, "hookimpl loses the function's type"
+
+
+def test_a_strangers_tests_type_check_and_run_against_the_wheel(installed, tmp_path):
+    """`edge.testing` ships to plugin authors."""
+    (tmp_path / "edge_presence.py").write_text(PLUGIN.replace("reveal_type(register_stages)", ""))
+    (tmp_path / "trial.py").write_text(TRIAL)
+    words = ("--strict", "--python-executable", installed, "--cache-dir", tmp_path / "cache")
+    done = call(sys.executable, "-m", "mypy", *words, "trial.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert must(installed, "trial.py", cwd=tmp_path) == "edge.core.testing.golden\n"

@@ -12,7 +12,12 @@ import numpy as np
 from edge import Alpha, Context, Frame, Image, Raw, SourceError, Stage
 
 KINDS = {"image": Image, "alpha": Alpha, "truth": Alpha, "raw": Raw}
-TO_BGR = {"rgb": cv2.COLOR_RGB2BGR, "nv21": cv2.COLOR_YUV2BGR_NV21, "nv12": cv2.COLOR_YUV2BGR_NV12}
+TO_BGR = {
+    "rgb": cv2.COLOR_RGB2BGR,
+    "nv21": cv2.COLOR_YUV2BGR_NV21,
+    "nv12": cv2.COLOR_YUV2BGR_NV12,
+    "i420": cv2.COLOR_YUV2BGR_I420,
+}
 FREE = 8 * 2**20
 """Bytes that are left free on the disk."""
 
@@ -24,6 +29,8 @@ class ImageFiles(Stage):
     plane: str = "image"  # which value: image, alpha, truth, or raw (float 0..1, written as 16 bit, 0..65535)
     format: Literal["png", "jpg"] = "png"  # png keeps every value; jpg is smaller
     quality: int = 95  # of jpg, 1..100
+
+    steady = ("path", "plane")
 
     def check(self) -> Dict[str, str]:
         wrong = {}
@@ -46,6 +53,13 @@ class ImageFiles(Stage):
         spec = context.inputs.get(self.plane)
         self._to_bgr = TO_BGR.get(spec.format if spec else "")
         self._how = [cv2.IMWRITE_JPEG_QUALITY, self.quality] if self.format == "jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 1]
+
+    def enter(self, source: str) -> None:
+        self._folders = self.context.paths(self.path)
+        make_folder(self._folders[source])
+
+    def leave(self, source: str) -> None:
+        self._folders.pop(source, None)
 
     def where(self) -> str:
         return ", ".join(map(str, self._folders.values()))

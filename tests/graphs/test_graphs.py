@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
+import click
 import pytest
 from commands import ROOT
 
@@ -24,7 +25,7 @@ def header(path):
 def options(command):
     """What the command line makes of a header's command."""
     program, path, *rest = shlex.split(command)
-    run = edge.commands["run"]
+    run = edge.get_command(click.Context(edge), "run")
     return path, run.make_context("run", [path, *rest]).params
 
 
