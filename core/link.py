@@ -59,6 +59,7 @@ class LinkOutlet(Outlet):
         self.unfinished = deque(entry for entry in self.unfinished if entry[0] in self.books)
         self._again = deque(entry for entry in self._again if entry[0] in self.books)
         self._unsaid = [source for source in self._unsaid if source in self.books]
+        self.begins = {source: n for source, n in self.begins.items() if source in self.books}
 
     def open_for(self, source: str) -> bool:
         if self.bereft and self.edge.policy == "live":

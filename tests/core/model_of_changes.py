@@ -15,6 +15,7 @@ from model_of_flow import Action, Draft, Member, Office, World
 from edge.core.control import Reply
 from edge.core.errors import EdgeError, StageError
 from edge.core.growth import grown
+from edge.core.ledger import ADMITTED
 from edge.core.handle import Handle
 from edge.core.link import LinkOutlet
 from edge.core.plan import Plan
@@ -134,6 +135,7 @@ class Bureau(Office):
     def dismiss(self, handle: Handle) -> None:
         super().dismiss(handle)
         self.world.bury(handle.plan.name)
+        self.world.forget(f"{handle.plan.name}/{handle.generation}")
 
 
 # -- the world ------------------------------------------------------------------------------------------------------------
@@ -152,6 +154,7 @@ class Changing(World):
         self.late: int = more.get("late", 0)
         self.refuses: tuple[str, str] = more.get("refuses", ("", ""))
         self.lates = 0
+        self.victims: set[str] = set()
         self.hung: set[str] = set()
         self.opening: set[str] = set()
         self.parted: set[str] = set()
@@ -323,6 +326,7 @@ class Changing(World):
     def check_end(self) -> None:
         self.cut_short = bool(self.office.roster._waiting)
         self.office.roster.close()
+        self._check_shown()
         assert len(self.answers) == self.asked, f"{self.asked} were asked, {len(self.answers)} answered"
         gone = [key for key in self.shown if key[1] not in self.plan.sources and self.shown[key]]
         assert not gone, f"shown of cameras that are gone: {gone}"
@@ -332,6 +336,23 @@ class Changing(World):
         super().check_end()
         if not self.kills and not self.cut_short:
             self._check_credits()
+
+    def _check_shown(self) -> None:
+        """Of the cameras that are there at the end: each frame once, where nothing died, or what died can be made up for."""
+        if self.cut_short or (self.kills and self.book.policy != "all"):
+            return
+        for sink in self.main_sinks:
+            stage = self.plan.stage(sink)
+            for source in stage.sources if stage.worker not in self.victims else ():
+                got = [n for n, _ in self.shown[sink, source]]
+                row = self.office.ledger.row("source", source)
+                assert got == sorted(set(got)), f"{sink} showed {got} of {source}"
+                assert len(got) == self.office.ledger.cells[row + ADMITTED], f"{sink} showed {got} of {source}"
+                assert len(got) == self.frames or (self.hurried and self.book.policy == "live"), f"{sink} showed {got}"
+
+    def _kill(self, name: str, *more: Any) -> None:
+        self.victims.add(name)
+        super()._kill(name, *more)
 
     def _deliver_all(self) -> None:
         """What was said before the end and is still under way."""

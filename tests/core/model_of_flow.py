@@ -545,13 +545,17 @@ class World:
         """A stage is told of a camera."""
 
     def spawn(self, order: Order, arena_fd: int) -> None:
-        for dealer in self.dealers.values():  # a connection that the dead one never completed will never be
-            if dealer.identity == f"{order.worker}/{order.generation - 1}".encode() and b"hello" in b"".join(dealer.going):
-                dealer.going.clear()
+        self.forget(f"{order.worker}/{order.generation - 1}")
         self.members[order.worker] = Member(self, order, arena_fd)
         self._all.append(self.members[order.worker])
         if self.office._going:
             self.opens(order.worker)
+
+    def forget(self, reader: str) -> None:
+        """A connection that the dead one never completed will never be."""
+        for dealer in self.dealers.values():
+            if dealer.identity == reader.encode() and b"hello" in b"".join(dealer.going):
+                dealer.going.clear()
 
     def opens(self, name: str) -> None:
         """A process that came while the run was on has opened its stages."""
