@@ -60,7 +60,8 @@ def arguments(pid: int) -> str:
 @pytest.mark.parametrize("format", ["text", "json"])
 def test_a_password_appears_nowhere(tmp_path: pathlib.Path, format: str) -> None:
     (tmp_path / "g.yaml").write_text(GRAPH)
-    flags = ["--run-dir", "run", "--report", "report.json", "--trace", "trace.json", "--listen", str(port := free_port()), "--log-format", format]
+    flags = ["--run-dir", "run", "--report", "report.json", "--trace", "trace.json", "--log-format", format]
+    flags += ["--listen", str(port := free_port())]
     process = start("-v", "run", "g.yaml", *flags, cwd=tmp_path, DOOR=ADDRESS)
     said: dict[str, str] = {}
     try:
