@@ -53,6 +53,7 @@ class Run(Outcome):
         self._signals = 0
         self._stopping = 0.0
         self._closing = False
+        self._at_work: list[str] = []
         self._going = 0.0
         self._dismissed: collections.deque[dict[str, Any]] = collections.deque(maxlen=REMEMBERED)
         self._folder = RunDir(folder, plan.name)
@@ -197,19 +198,23 @@ class Run(Outcome):
         if self.seconds and self._going and now - self._going > self.seconds:
             self.drain("seconds")
         if self._stopping and now - self._stopping > DRAIN and not self._closing:
-            self._closing = True
-            for handle in self.workers.values():
-                handle.tell("stop")
+            self._close()
         if self._stopping and now - self._stopping > DRAIN + CLOSE:
             unended = [handle for handle in self.workers.values() if not handle.ended]
             for handle in unended:
                 self._end(handle)
-            names = ", ".join(handle.plan.name for handle in unended if handle.opened)
-            if names:  # who was still opening its stages has nothing to lose
+            names = ", ".join(handle.plan.name for handle in unended if handle.plan.name in self._at_work)
+            if names:  # who was still opening its stages when it was told has nothing to lose
                 self.fail(f"killed: {names} did not stop within {DRAIN + CLOSE} s", 1)
         if not self._going and now - self.began > OPENING:
             late = [name for name, handle in self.workers.items() if not handle.opened]
             raise SourceError(f"{', '.join(late)} did not open within {OPENING:.0f} s")
+
+    def _close(self) -> None:
+        self._closing = True
+        self._at_work = [handle.plan.name for handle in self.workers.values() if handle.opened]
+        for handle in self.workers.values():
+            handle.tell("stop")
 
     # -- processes ----------------------------------------------------------------------------------------------------------
 
@@ -393,9 +398,7 @@ class Run(Outcome):
         """A worker has finished. When all have, all go; before that, one that dies is still replaced."""
         handle.done = True
         if all(other.done or other.ended for other in self.workers.values()):
-            self._closing = True
-            for other in self.workers.values():
-                other.tell("stop")
+            self._close()
 
     def _said_failed(self, handle: Handle, error: str, code: int) -> None:
         handle.failed = True
