@@ -24,7 +24,7 @@ slow: .venv/stamp ## the tests that take longer
 	$(BIN)/python -m pytest -q -m slow --deselect tests/test_tiny.py
 
 deep: .venv/stamp ## explore the flow's rules for minutes instead of seconds
-	EDGE_DEEP=1 $(BIN)/python -m pytest -q --timeout 3000 tests/core/test_flow.py
+	EDGE_DEEP=1 $(BIN)/python -m pytest -q --timeout 3000 tests/core/test_flow.py tests/core/test_changes.py
 
 lint: .venv/stamp ## ruff and mypy
 	$(BIN)/ruff check $(SOURCES)

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from edge.core.errors import DeviceError, EdgeError, GraphError, ModelError, SourceError, StageError
     from edge.core.frame import Alpha, Drop, Frame, Image, Plane, Prior, Raw, Spec, Tensor
     from edge.core.health.door import Door
+    from edge.core.health.serving import Serving
     from edge.core.hooks import hookimpl
     from edge.core.model import Model
+    from edge.core.picture import as_bgr, evened, letterboxed
     from edge.core.policy import Policy, PolicyName
+    from edge.core.secret import secret_in
     from edge.core.stage import Asset, Context, ModelName, Source, Stage
 
 __all__ = [
@@ -51,24 +54,32 @@ __all__ = [
     "PolicyName",
     "Prior",
     "Raw",
+    "Serving",
     "Source",
     "SourceError",
     "Spec",
     "Stage",
     "StageError",
     "Tensor",
+    "as_bgr",
+    "evened",
     "hookimpl",
+    "letterboxed",
+    "secret_in",
 ]
 
 _HOME = {
     "cut": ("CutDetector",),
     "device": ("Device", "Network"),
     "health.door": ("Door",),
+    "health.serving": ("Serving",),
     "errors": ("DeviceError", "EdgeError", "GraphError", "ModelError", "SourceError", "StageError"),
     "frame": ("Alpha", "Drop", "Frame", "Image", "Plane", "Prior", "Raw", "Spec", "Tensor"),
     "hooks": ("hookimpl",),
     "model": ("Model",),
+    "picture": ("as_bgr", "evened", "letterboxed"),
     "policy": ("Policy", "PolicyName"),
+    "secret": ("secret_in",),
     "stage": ("Asset", "Context", "ModelName", "Source", "Stage"),
 }
 

@@ -84,7 +84,12 @@ def _registered(name: str) -> Iterator[tuple[str, str, Any]]:
 def _kind(hook: str, thing: Any) -> str:
     if hook != "register_stages":
         return {"register_devices": "device", "register_policies": "policy", "register_commands": "command"}[hook]
-    return "source" if issubclass(thing, Source) else "stage" if thing.makes else "sink"
+    return stage_kind(thing)
+
+
+def stage_kind(cls: Any) -> str:
+    """What a Stage is to a graph."""
+    return "source" if issubclass(cls, Source) else "stage" if cls.makes else "sink"
 
 
 def _thing(name: str, kind: str, thing: Any) -> dict[str, Any]:

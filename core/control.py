@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import pathlib
 import selectors
 import socket
@@ -16,11 +17,15 @@ from typing import Any
 from edge.core import rundir
 from edge.core.errors import EdgeError, SourceError, UsageError
 
+log = logging.getLogger("edge")
+
 NAME = "control"
 LONGEST = 1 << 20
 """Bytes of a request."""
 PATIENCE = 0.5
 """Seconds that one who asked has to take the answer."""
+CONNECTING = 1.0
+"""Seconds that a run has to let somebody in: one that is stopped lets nobody in for ever."""
 
 Reply = Callable[[Any], None]
 """Takes the answer, or the EdgeError that says why there is none."""
@@ -51,7 +56,12 @@ def runs() -> list[pathlib.Path]:
 def answers(folder: pathlib.Path) -> bool:
     """Does a run go on in this folder?"""
     with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as line:
-        return line.connect_ex(str(folder / NAME)) == 0
+        line.settimeout(CONNECTING)
+        try:
+            line.connect(str(folder / NAME))
+        except OSError:  # also of a path that is too long for a socket
+            return False
+        return True
 
 
 def ask(folder: pathlib.Path, request: dict[str, Any], timeout: float = 60.0) -> Any:
@@ -93,7 +103,8 @@ class Desk:
         selector.register(self._socket, selectors.EVENT_READ, self._accept)
 
     def _accept(self) -> None:
-        with contextlib.suppress(BlockingIOError):
+        # Who came may be gone again, or no descriptor be free: neither is a reason to end the run.
+        with contextlib.suppress(OSError):
             line, _ = self._socket.accept()
             self._callers.add(Caller(line, self))
 
@@ -103,10 +114,14 @@ class Desk:
             request = json.loads(data)
             if not isinstance(request, dict) or not isinstance(request.get("do"), str):
                 raise ValueError("not a request")
-        except ValueError:
+        except (ValueError, RecursionError):
             caller.reply(UsageError('a request is one line of JSON, like {"do": "status"}'))
             return
-        self._handle(request, caller.reply)
+        try:
+            self._handle(request, caller.reply)
+        except Exception as error:  # words of a wrong type, say: who asked is told, and the run goes on
+            log.exception("a request failed")
+            caller.reply(EdgeError(f"{type(error).__name__}: {error}"))
 
     def listen(self, caller: Caller, line: socket.socket, read: Callable[[], None]) -> None:
         self._selector.register(line, selectors.EVENT_READ, read)

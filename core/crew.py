@@ -158,21 +158,25 @@ class Crew:
         self.engine.follow(plan, worker.stages, self.stages)
         for name in gone:
             self._leave(self.stages.pop(name), name)
-        for name in worker.stages:
-            if name in before:
-                self._reach(self.stages[name], before[name].sources, plan.stage(name).sources)
+        stay = [name for name in worker.stages if name in before]
+        errors = [e for name in stay for e in self._reach(self.stages[name], before[name].sources, plan.stage(name).sources)]
+        if errors:
+            raise errors[0]
         return {name: place for name, place in ((name, self._open(name)) for name in came) if place}
 
-    def _reach(self, stage: Stage, before: List[str], now: List[str]) -> None:
-        """Tell a stage of the cameras that do not reach it any more, and of those that do now."""
+    def _reach(self, stage: Stage, before: List[str], now: List[str]) -> List[Exception]:
+        """Tell a stage of the cameras that do not reach it any more, and of those that do now. Returns what it raised: all
+        stages are told, since all are told again when the camera is taken back."""
         stage.context.sources = tuple(now)
         stage.context.rates = dict(self.plan.rates)
-        for source in before:
-            if source not in now:
-                stage.leave(source)
-        for source in now:
-            if source not in before:
-                stage.enter(source)
+        errors: List[Exception] = []
+        calls = [(stage.leave, source) for source in before if source not in now]
+        for tell, source in calls + [(stage.enter, source) for source in now if source not in before]:
+            try:
+                tell(source)
+            except Exception as error:
+                errors.append(error)
+        return errors
 
     def _leave(self, stage: Stage, name: str) -> None:
         """Close a stage whose cameras are all gone."""

@@ -115,6 +115,8 @@ class Feed:
         try:
             if self._frames is None:
                 self._frames = iter(self.source.capture())
+            if self.trace is not None:
+                self.trace.begin()
             began = time.monotonic()
             made = None if self._enough else next(self._frames, None)
             if made is not None:
@@ -154,8 +156,8 @@ class Feed:
         with self._changed:
             self._paused = paused
             self._changed.notify_all()
-        if paused and not self._finished:
-            self.state("paused")
+        if paused and not self._finished and not self.live:
+            self.state("paused")  # of a camera its thread says so, when it has let go of it
         self._wake()
 
     def stop(self) -> None:
@@ -253,8 +255,10 @@ class Feed:
         cells[self._stage_row + FRAMES] += 1
         cells[self._stage_row + SPENT_NS] += int((now - began) * 1e9)
         self._ledger.time(self._stage_row + TIMES, now - began)
-        if self.trace is not None:
+        if self.trace is not None and self.live:
             self.trace.span("capture", self.name, self.name, n, began, now)
+        elif self.trace is not None:
+            self.trace.processed(self.name, self.name, n, began, now, kind="capture")
         if isinstance(made, Drop):
             self._ledger.lost(self._row + SOURCE_LOST, made.reason, int(not again))
             self._lost(n, made.reason)

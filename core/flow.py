@@ -65,12 +65,26 @@ class Lane:
             if not item.reason:  # a tombstone was counted by its maker
                 self.ledger.lost(self.book + LOST_BY_READER, "duplicate")
             item.credit()
-            item.release()
+            self._hold(item)
             return False
         self.last = item.n
         self.ledger.cells[self.book + GOT_N] = item.n
         self.queue.append(item)
         return True
+
+    def _hold(self, again: Item) -> None:
+        """Give back what came again: once it is finished, where the first is still queued. If this process dies before, the
+        maker has it for the successor; who made the first may be dead."""
+        first = next((item for item in self.queue if item.n == again.n), None)
+        if first is None:
+            return again.release()
+        before = first.release
+
+        def both() -> None:
+            before()
+            again.release()
+
+        first.release = both
 
     def waits_for(self, n: int) -> bool:
         """True while frame n may still come."""

@@ -267,7 +267,7 @@ class Graph:
         except KeyError:
             known = [*hooks.known(), *DEVICE_WORDS]
             self.problem(
-                place, f"stage '{name}' uses '{use}', which no plugin provides{nearest(use, known)} See 'edge plugins'"
+                place, f"stage '{name}' uses '{use}', which no plugin provides{nearest(use, known) or '.'} See 'edge plugins'"
             )
         except EdgeError as error:
             self.problem(place, f"stage '{name}': {error}")

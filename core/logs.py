@@ -29,11 +29,13 @@ STAGE, CAMERA = "edge.stage.", "edge.camera."
 FIELDS = ("stage", "camera", "n", "worker", "event")
 """What a record may say by `extra={...}` beside its message; and `fields`, a map, the figures of an event."""
 STDERR = 2
-PATIENCE = 0.5
-"""Seconds that a line waits for a reader that has fallen behind, where stderr does not block."""
+PATIENCE = 2.0
+"""Seconds that a line waits for a reader that has fallen behind."""
 
 log = logging.getLogger("edge")
 _around: dict[str, str] = {}
+_deaf = False
+"""Whether the last line was given up."""
 
 
 def begin(level: str = "") -> None:
@@ -138,15 +140,18 @@ def _of_logger(name: str) -> dict[str, str]:
 
 
 def write(line: str) -> None:
-    """All of a line on stderr. It is lost where nobody reads any more, or not for PATIENCE seconds."""
-    data, end = _bytes(line + "\n"), time.monotonic() + PATIENCE
+    """All of a line on stderr. It is lost where nobody reads any more, or not for PATIENCE seconds; those that follow wait for
+    nobody, until somebody reads again."""
+    global _deaf
+    data, end = _bytes(line + "\n"), time.monotonic() + (0.0 if _deaf else PATIENCE)
     with contextlib.suppress(OSError):
         while data:
-            try:
-                data = data[os.write(STDERR, data) :]
-            except BlockingIOError:
-                if not select.select([], [STDERR], [], max(0.0, end - time.monotonic()))[1]:
-                    return
+            _deaf = not select.select([], [STDERR], [], max(0.0, end - time.monotonic()))[1]
+            if _deaf:
+                return
+            with contextlib.suppress(BlockingIOError):  # another process took the room
+                # A pipe that has room takes so much at once; a larger piece would wait for the reader where stderr blocks.
+                data = data[os.write(STDERR, data[: select.PIPE_BUF]) :]
 
 
 def _bytes(text: str) -> bytes:

@@ -112,7 +112,7 @@ def known() -> dict[str, Plugin]:
         if name not in found:
             from edge.core.options import nearest  # only here: it needs what a packaged skill has not
 
-            raise PluginError(f"{ONLY}: there is no plugin '{name}'{nearest(name, found)} See 'edge plugins'")
+            raise PluginError(f"{ONLY}: there is no plugin '{name}'{nearest(name, found) or '.'} See 'edge plugins'")
     return found
 
 

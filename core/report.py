@@ -81,9 +81,11 @@ def cameras(plan: Plan, ledger: Ledger) -> Dict[str, Any]:
             "covers": covers,
             "dropped": dropped,
         }
-    for name, trouble in plan.troubles.items():
-        found[name].update(trouble=trouble)
-    for name, error in plan.failed.items():
+    # Copies: another thread may add to them meanwhile, also a camera that this plan does not have yet.
+    for name, trouble in dict(plan.troubles).items():
+        if name in found:
+            found[name].update(trouble=trouble)
+    for name, error in dict(plan.failed).items():
         if name not in found:
             found[name] = {"seen_seconds": None, "captured": 0, "admitted": 0, "delivered": 0, "covered": 0, "covers": {}}
             found[name].update(reconnects=0, gap_seconds=0.0, dropped={})

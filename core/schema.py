@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from edge.core import hooks, profile
-from edge.core.catalogue import plugins_data
+from edge.core.catalogue import plugins_data, stage_kind
 from edge.core.errors import EdgeError
 from edge.core.graph import NAME, RESTART
 from edge.core.option_schema import VARIABLE, Schema, of_option, or_variable
@@ -116,13 +116,9 @@ def _words() -> Schema:
 def _classes(name: str) -> dict[str, Any]:
     """Kind → class: a source, a stage or a sink, or a source and a sink. Empty where it has none, or does not work."""
     try:
-        return {_kind(cls): cls for cls in (hooks.stage_class(name, False), hooks.stage_class(name, True))}
+        return {stage_kind(cls): cls for cls in (hooks.stage_class(name, False), hooks.stage_class(name, True))}
     except (EdgeError, KeyError):
         return {}
-
-
-def _kind(cls: Any) -> str:
-    return "source" if issubclass(cls, Source) else "stage" if cls.makes else "sink"
 
 
 def _plugin(name: str, cls: Any) -> Schema:
@@ -131,7 +127,7 @@ def _plugin(name: str, cls: Any) -> Schema:
     properties = {option.name: of_option(option) for option in options}
     words: Schema = {"use": {}, **{word: {"$ref": f"#/$defs/{word}"} for word in ("per", "keep", "worker", "device")}}
     needs = _needs(options)
-    made: Schema = {"title": f"{name} ({_kind(cls)})", "type": "object", "additionalProperties": False}
+    made: Schema = {"title": f"{name} ({stage_kind(cls)})", "type": "object", "additionalProperties": False}
     if not issubclass(cls, Source):
         return {
             **made,

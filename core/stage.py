@@ -204,7 +204,7 @@ class Stage:
         """A camera has come while the graph runs: `context.sources` has it, and its first frame follows."""
 
     def leave(self, source: str) -> None:
-        """A camera is gone, after its last frame: give back what was kept for it."""
+        """A camera is gone, after its last frame: give back what was kept for it. Also called where `enter` raised for it."""
 
     def close(self) -> None:
         """Give back what `open` took. An error here is reported, never lost."""

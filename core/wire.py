@@ -105,8 +105,9 @@ class Wiring:
                     self.graph.problem(place, f"stage '{name}': {stage.use} has no port '{port}'{nearest(port, known)}")
 
     def _before(self, name: str) -> Iterator[str]:
-        """The stages that a stage names in `from`, those of its previous-ports left out."""
-        for port, feed in self.graph.stages[name].feeds.items():
+        """The stages that a stage names in `from`, those of its previous-ports left out. None where its plugin is not known."""
+        stage = self.graph.stages.get(name)
+        for port, feed in stage.feeds.items() if stage else ():
             kind = self.ports[name].get(port)
             if not (kind and kind.previous):
                 base = feed.split(".")[0]

@@ -7,7 +7,7 @@ from typing import Any, Dict, Tuple
 import cv2
 import numpy as np
 
-from edge import Context, Drop, GraphError, Image, Spec, Stage, hookimpl
+from edge import Context, Drop, GraphError, Image, Spec, Stage, evened, hookimpl
 
 try:
     from typing import Literal
@@ -56,7 +56,7 @@ class Convert(Stage):
         if self._from in YUV:
             _from_yuv(image, self._from, made, self.to)
         elif self.to in YUV:
-            _to_yuv(_evened(image), self._from, made, self.to)
+            _to_yuv(evened(image), self._from, made, self.to)
         else:
             cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=made)  # the same swap both ways
         return {"image": made}
@@ -111,15 +111,6 @@ def _put(below: np.ndarray, order: str, u: np.ndarray, v: np.ndarray) -> None:
     into_u, into_v = _colours(below, order)
     np.copyto(into_u, u)
     np.copyto(into_v, v)
-
-
-def _evened(image: np.ndarray) -> np.ndarray:
-    """The picture with even sides: an odd one gets its last line twice."""
-    height, width = image.shape[:2]
-    if height % 2 == width % 2 == 0:
-        return image
-    even: np.ndarray = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
-    return even
 
 
 @hookimpl

@@ -72,8 +72,8 @@ class Jsonl(Stage):
         self._logs[source] = shared[0] if shared else Log(path)
 
     def leave(self, source: str) -> None:
-        log = self._logs.pop(source)
-        if log not in self._logs.values():
+        log = self._logs.pop(source, None)  # none where `enter` raised
+        if log is not None and log not in self._logs.values():
             log.close()
 
     def where(self) -> str:
@@ -163,7 +163,7 @@ class Log:
 
     def _rotate(self, older: int) -> None:
         """NAME becomes NAME.1, NAME.1 becomes NAME.2; the oldest goes."""
-        os.close(self.fd)
+        self.close()  # also where none can be opened then: another's file may get the number
         names = [self.path, *(f"{self.path}.{number}" for number in range(1, older + 1))]
         try:
             for newer, old in reversed(list(zip(names, names[1:], strict=False))):

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import importlib
 import time
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Optional
 
-import cv2
+from edge import Context, Drop, Frame, Image, SourceError, Stage, as_bgr, hookimpl, letterboxed
 
-from edge import Context, Drop, Frame, Image, SourceError, Stage, hookimpl
-
-TO_BGR = {
-    "rgb": cv2.COLOR_RGB2BGR,
-    "nv21": cv2.COLOR_YUV2BGR_NV21,
-    "nv12": cv2.COLOR_YUV2BGR_NV12,
-    "i420": cv2.COLOR_YUV2BGR_I420,
-}
 USUAL_FPS = 30.0
 LOAD = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=Edgeflow (Debian: v4l2loopback-dkms)"
 
@@ -38,15 +30,12 @@ class VirtualCamera(Stage):
         return wrong
 
     def open(self, context: Context) -> None:
-        if len(context.sources) > 1:
-            raise SourceError(
-                f"one virtual camera shows one camera, not {len(context.sources)}: read from camera.NAME, or a mosaic"
-            )
+        self.context = context
+        self._check_alone()
         library = pyvirtualcam()
-        spec = context.inputs["image"]
-        shape = spec.shape or (0, 0)
+        self._spec = context.inputs["image"]
+        shape = self._spec.shape or (0, 0)
         self._size = (shape[0] if len(shape) == 3 else shape[0] * 2 // 3, shape[1])  # YUV has its colours below
-        self._to_bgr = TO_BGR.get(spec.format)
         fps = self.fps or next(iter(context.rates.values()), 0.0) or USUAL_FPS
         self._gap = 1 / fps
         self._due = float("-inf")
@@ -57,6 +46,14 @@ class VirtualCamera(Stage):
         except RuntimeError as problem:
             raise SourceError(absent(self.path, str(problem))) from None
 
+    def enter(self, source: str) -> None:
+        self._check_alone()
+
+    def _check_alone(self) -> None:
+        cameras = len(self.context.sources)
+        if cameras > 1:
+            raise SourceError(f"one virtual camera shows one camera, not {cameras}: read from camera.NAME, or a mosaic")
+
     def where(self) -> str:
         return str(self._camera.device) if self._camera is not None else ""
 
@@ -66,7 +63,7 @@ class VirtualCamera(Stage):
             raise Drop("skipped")
         self._due = max(self._due, now) + self._gap
         assert self._camera is not None
-        self._camera.send(fitted(image if self._to_bgr is None else cv2.cvtColor(image, self._to_bgr), self._size))
+        self._camera.send(letterboxed(as_bgr(image, self._spec), self._size))
 
     def close(self) -> None:
         if self._camera is not None:
@@ -88,17 +85,6 @@ def absent(device: str, told: str) -> str:
     if device and "does not exist" not in reason:
         return f"{device}: {reason.rstrip('.')}; give a virtual camera that no other program writes to"
     return f"{device + ': there is no such device' if device else 'no virtual camera is here'}; load one: {LOAD}"
-
-
-def fitted(picture: Any, size: Tuple[int, int]) -> Any:
-    """uint8 BGR of this height and width: as it is, or scaled to fit, on black."""
-    height, width = picture.shape[:2]
-    if (height, width) == size:
-        return picture
-    scale = min(size[0] / height, size[1] / width)
-    small = cv2.resize(picture, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
-    down, across = size[0] - small.shape[0], size[1] - small.shape[1]
-    return cv2.copyMakeBorder(small, down // 2, down - down // 2, across // 2, across - across // 2, cv2.BORDER_CONSTANT)
 
 
 @hookimpl

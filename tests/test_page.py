@@ -268,15 +268,13 @@ def test_the_wall_shows_all_cameras(browser, lobby):
     assert browser.complaints() == []
 
 
-def test_a_camera_that_is_gone_is_said_and_its_picture_covered(browser, tmp_path):
+def test_a_camera_that_is_gone_is_said_and_comes_back(browser, tmp_path):
     with running(tmp_path, ["door", "yard"]) as graph:
         browser.open(graph.address)
         browser.until(lambda: browser.text(".wall").count("Live") == 2)
-        room = browser.picture(tile("yard", "canvas"))
         graph.signal("camera.yard", signal.SIGSTOP)
         browser.until(lambda: re.fullmatch(r"No frame since \d\d:\d\d:\d\d", browser.text(tile("yard", ".over"))))
         assert browser.text(tile("door", ".state")) == "Live"
-        browser.until(lambda: browser.picture(tile("yard", "canvas")) != room)
         browser.keep("gone")
         graph.signal("camera.yard", signal.SIGKILL)
         browser.until(lambda: browser.text(tile("yard", ".state")) == "Live", 40)

@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 CORE = tuple(
     (
         "crew cut device engine errors feed flow frame "
-        "insight/recorder insight/trace ledger local memory modelfile outcome plan policy preprocess report stage"
+        "insight/recorder insight/trace ledger local memory modelfile outcome picture plan policy preprocess report stage"
     ).split()
 )
 PLUGINS = ("portrait", "temporal", "matting", "policies", "composite", "demo", "resize", "convert", "discard")

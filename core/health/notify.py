@@ -31,7 +31,7 @@ class Notifier:
         for name in ("WATCHDOG_USEC", "WATCHDOG_PID"):
             os.environ.pop(name, None)
         self._began = self._next = time.monotonic()
-        self._ready = self._stopping = False
+        self._ready = self._stopping = self._warned = False
         self._progress = Progress()
 
     def watch(self, run: Any) -> None:
@@ -47,10 +47,12 @@ class Notifier:
             self._ready = True
             said.append("READY=1")
         stuck = self._progress.stuck(status)
-        if stuck < run.ledger.plan.restart["stall"]:
+        fed = stuck < run.ledger.plan.restart["stall"]
+        if fed:
             said.append("WATCHDOG=1")
-        else:
+        elif not self._warned:  # once for each time that it is stuck, not once a second
             log.warning("no frame was finished for %.0f s, so the watchdog is not fed", stuck)
+        self._warned = not fed
         self._say("\n".join(said))
 
     def finish(self) -> None:

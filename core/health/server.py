@@ -8,11 +8,9 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
-import os
 import pathlib
 import signal
 import socket
-import stat
 import time
 from typing import Any
 
@@ -25,10 +23,13 @@ from edge.core.errors import SourceError, UsageError
 from edge.core.health.door import Door
 from edge.core.health.metrics import Collector, exposition
 from edge.core.health.readiness import checks, verdict
-from edge.core.health.serving import CONNECTIONS, Serving
+from edge.core.health.serving import Serving
+from edge.core.secret import secret_in
 
 log = logging.getLogger("edge")
 
+CONNECTIONS = 32
+"""At once: a monitor needs one."""
 SHORTEST_TOKEN = 16
 PAGES = "/metrics, /livez, /readyz, /status.json\n"
 
@@ -52,7 +53,7 @@ class Health:
         self._turned = time.monotonic()
         # A probe of whoever keeps the process alive carries no secret, and learns one word.
         door = Door(self._app(), token, f"edge_{port}", alone, self, public=("/livez", "/healthz"))
-        self._serving = Serving(door, listening, "health")
+        self._serving = Serving(door, listening, "health", CONNECTIONS)
         log.info("health: %smetrics", self.address, extra={"event": "listening"})
 
     def _app(self) -> Starlette:
@@ -164,16 +165,8 @@ def _bound(address: str, secret: bool) -> tuple[socket.socket, bool]:
 
 
 def token_from(path: pathlib.Path) -> str:
-    """The secret in a file, which not everybody may read."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            open_to_all = os.fstat(file.fileno()).st_mode & stat.S_IROTH
-            token = file.read(4096).strip()
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = problem.strerror if isinstance(problem, OSError) else "not text"
-        raise SourceError(f"--token-file {path}: {reason}; give a file that holds a secret") from None
-    if open_to_all:
-        raise SourceError(f"--token-file {path}: everybody may read it; say chmod 600 {path}")
+    """The token in a file. Raises SourceError."""
+    token = secret_in(path, "--token-file", "the token").strip()
     if len(token) < SHORTEST_TOKEN:
         raise SourceError(
             f"--token-file {path}: fewer than {SHORTEST_TOKEN} letters; head -c 24 /dev/urandom | base64 makes one"

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import threading
+from typing import Callable, Tuple
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -13,18 +14,20 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 log = logging.getLogger("edge")
 
-CONNECTIONS = 32
-"""At once, of any kind; who comes then is told 503."""
 STALLED = 10.0
-"""Seconds after which somebody who connects and asks nothing is cut off."""
+"""Seconds after which somebody who connects and asks nothing, or only half of something, is cut off."""
 
 
 class Serving:
-    """Answers from when it is made until `close`."""
+    """Answers from when it is made until `close`. `connections`: so many at once, of any kind; who comes then is told 503.
+    `begin` is called in the server's loop, before the first request."""
 
-    def __init__(self, app: ASGIApp, listening: socket.socket, name: str) -> None:
+    def __init__(
+        self, app: ASGIApp, listening: socket.socket, name: str, connections: int, begin: Callable[[], None] = lambda: None
+    ) -> None:
         self._name = name
         self._socket = listening
+        self._begin = begin
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -36,7 +39,7 @@ class Serving:
                 log_level="critical",  # errors of the app are told by Door, in one line
                 access_log=False,  # it would show the token of an address
                 server_header=False,
-                limit_concurrency=CONNECTIONS,
+                limit_concurrency=connections,
                 timeout_graceful_shutdown=1,
             )
         )
@@ -44,7 +47,11 @@ class Serving:
         self._thread.start()
 
     def _run(self) -> None:
-        asyncio.run(self._server.serve(sockets=[self._socket]))
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._begin()
+        await self._server.serve(sockets=[self._socket])
 
     def close(self) -> None:
         """Within two seconds, whoever is asking."""
@@ -56,12 +63,19 @@ class Serving:
 
 
 class _Impatient(H11Protocol):
-    """Cuts off who connects and then asks nothing."""
+    """Cuts off who connects and then asks nothing; also who was answered, and then asks only half of something, for which
+    uvicorn waits for ever."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.loop.call_later(STALLED, self._hang_up)
+        self.loop.call_later(STALLED, self._look, (None,))
 
-    def _hang_up(self) -> None:
-        if self.cycle is None:
+    def _look(self, before: Tuple[object, ...]) -> None:
+        """`before`: the request after which nothing was asked when it was looked at last; () where one was being answered."""
+        if self.transport.is_closing():
+            return
+        rests = (self.cycle,) if self.cycle is None or self.cycle.response_complete else ()
+        if rests and rests == before:
             self.transport.abort()
+        else:
+            self.loop.call_later(STALLED, self._look, rests)

@@ -36,7 +36,7 @@ def _stage(name: str, row: dict[str, Any], spans: list[Span], lives: Lives) -> d
     work = [span for span in mine if span.kind == "process" or (span.kind == "capture" and not row["live"])]
     busy = sum(_within(span, lives) for span in [*work, *(span for span in mine if span.kind == "send")])
     took = [span.ended - span.began for span in work]
-    worked = [span for span in work if span.kind == "process"]
+    worked = [span for span in work if span.more]
     spent = sum(span.ended - span.began for span in worked)
     seconds = max(1e-9, lives.ended - lives.began)
     return {

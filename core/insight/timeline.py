@@ -71,7 +71,7 @@ def _slices(spans: list[Span], tracks: dict[tuple[str, bool], tuple[int, int]]) 
         if span.kind in ("lost", "cover"):
             yield {"name": f"{span.kind}: {span.more}", "ph": "i", "s": "t", **where, "args": frame}
             continue
-        if span.kind == "process":
+        if span.more:
             frame.update(cpu_ms=round(1000 * span.more[0], 3), in_line_ms=round(1000 * span.more[1], 3))
         yield {"name": span.kind, "ph": "X", "dur": _us(span.ended, span.began), **where, "args": frame}
 

@@ -1,4 +1,4 @@
-"""Spans: what each process did for which frame, and when. Taken where the work is done; core/recorder.py gathers them.
+"""Spans: what each process did for which frame, and when. Taken where the work is done; core/insight/recorder.py gathers them.
 
 A frame's life is `capture`, then at each stage `process` and `send`, with `copy` inside `send` where a plane had to be copied
 into shared memory. What lies between one stage's work and the next one's is waiting. Off, a trace costs one look at an
@@ -23,8 +23,9 @@ FETCH = 0.1
 class Span(NamedTuple):
     """A piece of work on frame `n` of `camera`, in monotonic seconds.
 
-    `kind`: capture, process, send or copy; `lost` and `cover` are moments, and begin when they end. `more`: of process, the
-    seconds that its thread worked and those that it stood in line for a core; of lost and cover, the reason; else None.
+    `kind`: capture, process, send or copy; `lost` and `cover` are moments, and begin when they end. `more`: of process, and of
+    capture from a file, the seconds that its thread worked and those that it stood in line for a core; of lost and cover, the
+    reason; else None.
     """
 
     kind: str
@@ -60,10 +61,10 @@ class Tracer:
         """A stage begins to work on a frame, in this thread."""
         self._used = _used()
 
-    def processed(self, stage: str, camera: str, n: int, began: float, ended: float) -> None:
+    def processed(self, stage: str, camera: str, n: int, began: float, ended: float, kind: str = "process") -> None:
         """It has."""
         worked, stood = _used()
-        self.span("process", stage, camera, n, began, ended, (worked - self._used[0], stood - self._used[1]))
+        self.span(kind, stage, camera, n, began, ended, (worked - self._used[0], stood - self._used[1]))
 
     def mark(self, kind: str, stage: str, camera: str, n: int, reason: str) -> None:
         """Note that a frame was lost, or covered, just now."""

@@ -78,8 +78,10 @@ class Verdict:
 
     @property
     def idles(self) -> bool:
-        """Does the busiest stage wait for something that is no core?"""
+        """Does the busiest stage wait for something that is no core? What reads a file may wait for threads that decode it."""
         row = self.load["stages"].get(self.stage, {"cpu": None})
+        if self.stage and self.stages[self.stage]["kind"] == "source" and self.load["workers"][self.worker]["cpu"] >= WAITS:
+            return False
         return row["cpu"] is not None and row["cpu"] + row["in_line"] < WAITS
 
     @property

@@ -62,7 +62,7 @@ def _request(plugin: str | type, options: Mapping[str, Any], **more: Any) -> byt
     }
     if isinstance(plugin, str):
         if plugin not in hooks.known() and not (hooks.ROOT / "devices" / f"{plugin}.py").is_file():
-            raise UsageError(f"there is no plugin '{plugin}'{nearest(plugin, hooks.known())} See 'edge plugins'")
+            raise UsageError(f"there is no plugin '{plugin}'{nearest(plugin, hooks.known()) or '.'} See 'edge plugins'")
         words["plugin"] = plugin
     else:
         if "<locals>" in plugin.__qualname__:
@@ -86,6 +86,7 @@ class _Exchange:
         self._found: dict[tuple[str, str], Finding] = {}
         self._at: tuple[str, str] = ("plugin", "loads")
         self._doing = "the import"
+        self._done = False
 
     def run(self) -> list[Finding]:
         work = self._folder / "work"
@@ -120,8 +121,6 @@ class _Exchange:
             self._take(message)
         if not self._done:
             self._crashed(process, errors)
-
-    _done = False
 
     def _take(self, message: dict[str, Any]) -> None:
         if "plan" in message:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import pathlib
+import re
 import threading
 import time
 import tracemalloc
@@ -36,11 +37,12 @@ class Holdings:
         return [*told, *([f"{native} threads outside Python"] * (native >= least))]
 
     def _alike(self, kind: str, before: Holdings) -> list[tuple[str, int]]:
-        """What there is more of, those with names of one kind together: thread-1 and thread-2, pipe:[12] and pipe:[14]."""
-        alike: Counter[str] = Counter()
+        """What there is more of, those of one kind together, by the name where all have the same. What nobody has named has
+        another name each time: Thread-1 (run) and Thread-2 (run), /tmp/tmpk3x9 and /tmp/tmpa71q, pipe:[12] and pipe:[14]."""
+        alike: dict[str, Counter[str]] = {}
         for name, count in (getattr(self, kind) - getattr(before, kind)).items():
-            alike[_without_numbers(name)] += count
-        return sorted(alike.items())
+            alike.setdefault(_kind(name), Counter())[_without_inode(name)] += count
+        return sorted((next(iter(names)) if len(names) == 1 else of, sum(names.values())) for of, names in alike.items())
 
 
 def settled(before: Holdings, least: int) -> list[str]:
@@ -74,10 +76,15 @@ def _children() -> list[str]:
     return found
 
 
-def _without_numbers(name: str) -> str:
-    start = name.partition("[")[0].rstrip(":") if name.startswith(("pipe", "socket", "anon_inode")) else name
-    words = [word for word in start.replace("_", "-").split("-") if not word.strip("()").isdigit()]
-    return "-".join(words) if start is not name or len(words) < len(start.split("-")) else start
+def _without_inode(name: str) -> str:
+    return name.partition(":[")[0] if name.startswith(("pipe:", "socket:")) else name
+
+
+def _kind(name: str) -> str:
+    """What names of one kind have in common: of a file its folder, else all but the numbers."""
+    if name.startswith("/"):
+        return f"{name.rpartition('/')[0]}/*"
+    return re.sub(r"[-_ ]?\d+", "", _without_inode(name))
 
 
 def forget_peak() -> None:

@@ -39,8 +39,8 @@ class Measured:
 
         def cycle() -> list[Rig]:
             rigs = [exam.rig(), exam.rig()]
-            exam.shoot(rigs[0], takes)
-            exam.shoot(rigs[1], [])
+            exam.shoot(rigs[0], takes, real_time=True)
+            exam.shoot(rigs[1], [], real_time=True)
             return rigs
 
         return check_close(exam.cls.__name__, cycle)

@@ -93,10 +93,11 @@ class StageExam(StaticExam):
         has_threads = chosen is not None and "threads" in declared(device_class(chosen.runtime))
         return name, {"threads": 1} if has_threads else {}
 
-    def shoot(self, rig: Rig, takes: Sequence[Take]) -> list[Outcome]:
+    def shoot(self, rig: Rig, takes: Sequence[Take], real_time: bool = False) -> list[Outcome]:
         """The outcomes. What a stage raises that is no word of ours is a breach of 'errors'. A fake clock makes results that
-        depend on the time alike; a sink, which may have threads that wait, keeps the machine's."""
-        clock = Clock() if self.cls.makes else None
+        depend on the time alike; a sink, which may have threads that wait, keeps the machine's. So does what looks for threads
+        that are left: those that sleep would wake with the end of the fake one, and be gone."""
+        clock = Clock() if self.cls.makes and not real_time else None
         with clock or contextlib.nullcontext(), told_as("close", f"{rig.who}: open or close raises"), rig:
             outcomes = []
             for take in takes:

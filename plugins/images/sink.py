@@ -9,15 +9,9 @@ from typing import Any, Dict, Literal
 import cv2
 import numpy as np
 
-from edge import Alpha, Context, Frame, Image, Raw, SourceError, Stage
+from edge import Alpha, Context, Frame, Image, Raw, SourceError, Stage, as_bgr
 
 KINDS = {"image": Image, "alpha": Alpha, "truth": Alpha, "raw": Raw}
-TO_BGR = {
-    "rgb": cv2.COLOR_RGB2BGR,
-    "nv21": cv2.COLOR_YUV2BGR_NV21,
-    "nv12": cv2.COLOR_YUV2BGR_NV12,
-    "i420": cv2.COLOR_YUV2BGR_I420,
-}
 FREE = 8 * 2**20
 """Bytes that are left free on the disk."""
 
@@ -50,8 +44,7 @@ class ImageFiles(Stage):
         self._folders = context.paths(self.path)
         for folder in self._folders.values():
             make_folder(folder)
-        spec = context.inputs.get(self.plane)
-        self._to_bgr = TO_BGR.get(spec.format if spec else "")
+        self._spec = context.inputs.get(self.plane)
         self._how = [cv2.IMWRITE_JPEG_QUALITY, self.quality] if self.format == "jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 1]
 
     def enter(self, source: str) -> None:
@@ -68,8 +61,8 @@ class ImageFiles(Stage):
         plane = values[self.plane]
         if plane.dtype == np.float32:
             plane = sixteen_bit(plane)
-        elif self._to_bgr is not None and self.plane == "image":
-            plane = cv2.cvtColor(plane, self._to_bgr)
+        elif self.plane == "image":
+            plane = as_bgr(plane, self._spec)
         ok, encoded = cv2.imencode("." + self.format, plane, self._how)
         if not ok:
             raise SourceError(f"{self.path}: a picture of {plane.shape} cannot be written as {self.format}; take png")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any, Dict, Iterator, Sequence
 
-import cv2
 import numpy as np
 
-from edge import Context, Frame, Image, Source, Spec, Stage, StageError, hookimpl
+from edge import Context, Frame, Image, Source, Spec, Stage, StageError, as_bgr, hookimpl
 from edge.plugins.mosaic.wall import Wall
 
 WALLS: Dict[str, Wall] = {}
@@ -16,12 +15,6 @@ WALLS: Dict[str, Wall] = {}
 QUIET = 0.5
 """Seconds after which the wall is shown again though nothing has changed."""
 OVER = {"ended", "failed", "removed"}
-TO_BGR = {
-    "rgb": cv2.COLOR_RGB2BGR,
-    "nv21": cv2.COLOR_YUV2BGR_NV21,
-    "nv12": cv2.COLOR_YUV2BGR_NV12,
-    "i420": cv2.COLOR_YUV2BGR_I420,
-}
 
 
 class Mosaic(Source):
@@ -108,8 +101,7 @@ class Tiles(Stage):
 
     def open(self, context: Context) -> None:
         self.context = context
-        spec = context.inputs.get("image")
-        self._to_bgr = TO_BGR.get(spec.format if spec else "")
+        self._spec = context.inputs.get("image")
         self._wall = WALLS.setdefault(self.wall, Wall())
         for source in context.sources:
             self._wall.add(source)
@@ -124,7 +116,7 @@ class Tiles(Stage):
         if not self._wall.shown:
             name = self.wall
             raise StageError(f"no '{name}: {{use: mosaic}}' in this worker shows it; give both the same, as in worker: {name}")
-        self._wall.show(frame.source, image if self._to_bgr is None else cv2.cvtColor(image, self._to_bgr))
+        self._wall.show(frame.source, as_bgr(image, self._spec))
 
     def close(self) -> None:
         for source in self.context.sources:

@@ -7,20 +7,12 @@ import time
 from pathlib import Path
 from typing import Any, Dict, Literal, Mapping, Optional, Sequence
 
-import cv2
-
-from edge import Context, Frame, GraphError, Image, SourceError, Stage, hookimpl
+from edge import Context, Frame, GraphError, Image, SourceError, Stage, as_bgr, hookimpl
 from edge.plugins.record import writer
 from edge.plugins.record.shelf import Shelf, part_of
 from edge.plugins.record.sound import Sound
 from edge.plugins.record.tape import USUAL_FPS, Limits, Tape
 
-TO_BGR = {
-    "rgb": cv2.COLOR_RGB2BGR,
-    "nv21": cv2.COLOR_YUV2BGR_NV21,
-    "nv12": cv2.COLOR_YUV2BGR_NV12,
-    "i420": cv2.COLOR_YUV2BGR_I420,
-}
 MB = 10**6
 SMALLEST = 1.0
 """MB of a file: the encoders hold back up to a quarter of that."""
@@ -78,8 +70,7 @@ class Record(Stage):
 
     def open(self, context: Context) -> None:
         self.context = context
-        spec = context.inputs.get("image")
-        self._to_bgr = TO_BGR.get(spec.format if spec else "")
+        self._spec = context.inputs.get("image")
         self._tapes: Dict[str, Tape] = {}
         if self.audio and context.live:
             raise GraphError("audio is kept of files that are read with pace: fast; a camera's frames have no place in it")
@@ -131,7 +122,7 @@ class Record(Stage):
 
     def process(self, frame: Frame, image: Image) -> None:
         tape = self._tapes[frame.source]
-        picture = image if self._to_bgr is None else cv2.cvtColor(image, self._to_bgr)
+        picture = as_bgr(image, self._spec)
         if tape.written and picture.shape[:2] != tape.size and not tape.warned:
             tape.warned = True
             self.context.log.warning(

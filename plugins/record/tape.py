@@ -7,10 +7,9 @@ import statistics
 import time as clock
 from typing import Any, List, NamedTuple, Optional, Tuple
 
-import cv2
 import numpy as np
 
-from edge import SourceError
+from edge import SourceError, evened, letterboxed
 from edge.plugins.record import writer
 from edge.plugins.record.shelf import Shelf, part_of
 from edge.plugins.record.sound import Sound
@@ -120,7 +119,7 @@ class Tape:
                 self._finish_file()
             if self._writer is None:
                 self._begin(picture, time, n)
-            even = evened(fitted(picture, self.size))
+            even = evened(letterboxed(picture, self.size))
             place = () if self._sound is None else (time - self._began,)
             self.full = self._writer.write(even, *place) is False
         if self.full:
@@ -181,24 +180,3 @@ def measured(times: List[float]) -> float:
     """Frames per second of these capture times, in seconds: by the median gap, which one late frame does not change."""
     gaps = [b - a for a, b in zip(times, times[1:], strict=False) if b > a]
     return min(240.0, max(1.0, round(1 / statistics.median(gaps), 2))) if gaps else USUAL_FPS
-
-
-def fitted(picture: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
-    """uint8 BGR of this height and width: as it is, or scaled to fit, on black."""
-    if picture.shape[:2] == size:
-        return picture
-    scale = min(size[0] / picture.shape[0], size[1] / picture.shape[1])
-    height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
-    canvas = np.zeros((*size, 3), np.uint8)
-    top, left = (size[0] - height) // 2, (size[1] - width) // 2
-    canvas[top : top + height, left : left + width] = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    return canvas
-
-
-def evened(picture: np.ndarray) -> np.ndarray:
-    """Video has half as many colours as pixels, so both sides must be even: an odd one gets its last line twice."""
-    height, width = picture.shape[:2]
-    if height % 2 == width % 2 == 0:
-        return picture
-    even: np.ndarray = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
-    return even

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, Sequence, Tuple
 from urllib.parse import quote
 
-from edge import SourceError
+from edge import SourceError, secret_in
 
 REFUSED = 60.0
 """Seconds before a user or password that was refused is tried again: cameras lock out who fails too often."""
@@ -95,20 +95,11 @@ def complete(address: str, credentials: str) -> str:
 def read(credentials: str) -> Tuple[str, str]:
     """User and password from where `env:NAME` or `file:PATH` says. Raises SourceError that names the place, not the content."""
     kind, _, name = credentials.partition(":")
-    text = os.environ.get(name) if kind == "env" else _file(Path(name).expanduser())
+    path = Path(name).expanduser()
+    text = os.environ.get(name) if kind == "env" else secret_in(path, "credentials:", "user:password")
     if text is None:
         raise SourceError(f"credentials: {credentials} is not set; export {name}=user:password before the run")
     user, colon, password = text.rstrip("\r\n").partition(":")
     if not colon or not user or re.search(r"[\r\n\x00]", password):
         raise SourceError(f"credentials: {credentials} must hold one line, user:password")
     return user, password
-
-
-def _file(path: Path) -> str:
-    try:
-        if path.stat().st_mode & 0o004:
-            raise SourceError(f"credentials: {path} can be read by every user of this machine; chmod 600 {path}")
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        why = getattr(problem, "strerror", None) or "is not text"
-        raise SourceError(f"credentials: {path}: {why}; write user:password into it, and chmod 600") from None

@@ -41,6 +41,7 @@ class Courier:
         self._taking = False
         self._stopping = False
         self._size = (0, 0)
+        self._pushed = 0
         self._sender: Optional[subprocess.Popen[bytes]] = None
         self._thread = threading.Thread(target=self._run, name=f"push {where}", daemon=True)
 
@@ -75,7 +76,10 @@ class Courier:
     def _run(self) -> None:
         wait, last = FIRST_WAIT, ""
         while not self._stopping:
-            problem = self._serve()
+            try:
+                problem = self._serve()
+            except (OSError, ValueError) as error:  # no process can be started, or what it said is no JSON
+                problem = Unreachable(f"{self.where}: the sender does not work: {error}")
             if self._stopping:
                 return
             if self._pushed:

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Dict, Literal, Tuple
 
-import cv2
-
-from edge import Context, Drop, Frame, Image, SourceError, Stage
+from edge import Context, Drop, Frame, Image, SourceError, Stage, as_bgr
 from edge.plugins.rtsp.address import complete, problems, pyav, shown
 from edge.plugins.rtsp.courier import Courier
 
-TO_BGR = {
-    "rgb": cv2.COLOR_RGB2BGR,
-    "nv21": cv2.COLOR_YUV2BGR_NV21,
-    "nv12": cv2.COLOR_YUV2BGR_NV12,
-    "i420": cv2.COLOR_YUV2BGR_I420,
-}
 USUAL_FPS = 25.0
 
 
@@ -48,17 +40,15 @@ class Push(Stage):
         self.context = context
         pyav(self.schemes[0])
         self._address = complete(self.address, self.credentials)
-        spec = context.inputs.get("image")
-        self._to_bgr = TO_BGR.get(spec.format if spec else "")
+        self._spec = context.inputs.get("image")
         self._couriers: Dict[str, Courier] = {}
-        if len(context.sources) > 1 and "{source}" not in self.address:
-            raise SourceError(
-                f"{shown(self.address)}: {len(context.sources)} cameras would be one stream; put {{source}} into address"
-            )
         for source in context.sources:
             self.enter(source)
 
     def enter(self, source: str) -> None:
+        cameras = len(self.context.sources)
+        if cameras > 1 and "{source}" not in self.address:
+            raise SourceError(f"{shown(self.address)}: {cameras} cameras would be one stream; put {{source}} into address")
         where = shown(self.address).replace("{source}", source)
         order = {
             "address": self._address.replace("{source}", source),
@@ -71,7 +61,9 @@ class Push(Stage):
         self._couriers[source] = Courier(where, order, self.retry, self.context.log)
 
     def leave(self, source: str) -> None:
-        self._couriers.pop(source).close()
+        courier = self._couriers.pop(source, None)  # none where `enter` refused it
+        if courier is not None:
+            courier.close()
 
     def options(self) -> Dict[str, str]:
         """FFmpeg's, for this kind of stream."""
@@ -81,8 +73,7 @@ class Push(Stage):
         return ", ".join(courier.where for courier in self._couriers.values())
 
     def process(self, frame: Frame, image: Image) -> None:
-        picture = image if self._to_bgr is None else cv2.cvtColor(image, self._to_bgr)
-        if not self._couriers[frame.source].offer(picture, frame.time):
+        if not self._couriers[frame.source].offer(as_bgr(image, self._spec), frame.time):
             raise Drop("skipped")
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ import pathlib
 import time
 from typing import Any, Dict, Optional
 
-from edge import Alpha, Context, EdgeError, Frame, Image, SourceError, Stage, hookimpl
+from edge import Alpha, Context, EdgeError, Frame, Image, SourceError, Stage, hookimpl, secret_in
 from edge.plugins.web.board import Board
 from edge.plugins.web.views import Views
 
@@ -123,17 +123,10 @@ def is_loopback(host: str) -> bool:
 
 
 def read_secret(path: pathlib.Path) -> str:
-    """The first line of a file that only its owner can read. Raises SourceError."""
-    try:
-        if path.stat().st_mode & 0o007:
-            raise SourceError(f"{path}: everybody on this machine can read the token; chmod o= {path}")
-        token = path.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as problem:
-        raise SourceError(
-            f"{path}: {getattr(problem, 'strerror', None) or 'this is no text'}; the token is read from it"
-        ) from None
+    """The token in a file. Raises SourceError."""
+    token = secret_in(path, "token_file", "the token").strip()
     if not token:
-        raise SourceError(f"{path}: the file is empty; write the token into it")
+        raise SourceError(f"token_file {path}: the file is empty; write the token into it")
     return token
 
 

@@ -128,8 +128,10 @@ class Board:
     async def newer(self, source: str, view: str, than: int, seconds: float) -> Optional[Picture]:
         """The newest picture once it has another number, within so many seconds; else None."""
         until = time.monotonic() + seconds
-        while not self.closed and source in self.shots:
-            shot = self.shots[source][view]
+        while not self.closed:
+            shot = self.shots.get(source, {}).get(view)
+            if shot is None:
+                break
             shot.wanted = time.monotonic() + WANTED
             if shot.picture is not None and shot.picture.number != than:
                 return shot.picture

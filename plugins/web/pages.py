@@ -30,6 +30,8 @@ FRESH = 1.0
 BOUNDARY = b"edge"
 LARGEST = 1000
 """Bytes of a request to change something."""
+SENDING = 5.0
+"""Seconds that such a request may take to come."""
 
 
 class Pages:
@@ -169,18 +171,24 @@ async def parts(board: Board, source: str, view: str) -> AsyncIterator[bytes]:
 
 async def body(request: Request) -> Dict[str, Any]:
     """The JSON object that was sent. Raises Refused."""
+    try:
+        told = json.loads(await asyncio.wait_for(sent(request), SENDING))
+    except asyncio.TimeoutError:
+        raise Refused(408, f"it did not come within {SENDING:g} s") from None
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise Refused(400, 'send an object like {"stage": "blend", "option": "soft", "value": 2}')
+    return told
+
+
+async def sent(request: Request) -> bytes:
     data = b""
     async for chunk in request.stream():
         data += chunk
         if len(data) > LARGEST:
             raise Refused(413, f"more than {LARGEST} bytes")
-    try:
-        told = json.loads(data)
-    except ValueError:
-        told = None
-    if not isinstance(told, dict):
-        raise Refused(400, 'send an object like {"stage": "blend", "option": "soft", "value": 2}')
-    return told
+    return data
 
 
 def parts_of_the_page() -> Any:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import socket
-import threading
 
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
-from edge import Context, Door, SourceError
+from edge import Context, Door, Serving, SourceError
 from edge.plugins.web.board import Board
 from edge.plugins.web.pages import Pages
 
@@ -19,7 +14,7 @@ PORTS = range(8080, 8101)
 CONNECTIONS = 64
 """Connections of any kind at once: a preview must not become the load."""
 STALLED = 10.0
-"""Seconds after which a browser that takes nothing, or asks nothing, is cut off."""
+"""Seconds after which a browser that takes nothing is cut off."""
 
 
 class Server:
@@ -30,46 +25,16 @@ class Server:
         self, board: Board, context: Context, host: str, port: int, token: str, guarded: bool, knobs: bool = False
     ) -> None:
         self._board = board
-        self._log = context.log
-        self._socket = bound(host, port)
-        self.port = self._socket.getsockname()[1]
+        listening = bound(host, port)
+        self.port = listening.getsockname()[1]
         self.address = f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
         app = Door(Pages(board, context, knobs).app, token, f"edge_{self.port}", guarded, context)
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                http=Impatient,
-                loop="asyncio",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                log_level="critical",  # errors of the app are told by Door, in one line
-                access_log=False,
-                server_header=False,
-                limit_concurrency=CONNECTIONS,
-                timeout_graceful_shutdown=1,
-            )
-        )
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
-        self._thread.start()
-        self._started.wait(10)
-
-    def _run(self) -> None:
-        asyncio.run(self._serve())
-
-    async def _serve(self) -> None:
-        self._board.attach()
-        self._started.set()
-        await self._server.serve(sockets=[self._socket])
+        self._serving = Serving(app, listening, "web", CONNECTIONS, board.attach)
 
     def close(self) -> None:
         """Within two seconds, whoever is watching."""
         self._board.close()
-        self._server.should_exit = True
-        self._thread.join(2.0)
-        if self._thread.is_alive():
-            self._log.warning("web: the server does not stop; it is left behind")
+        self._serving.close()
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -105,15 +70,3 @@ def listening(host: str, port: int) -> socket.socket:
     except OSError:
         made.close()
         raise
-
-
-class Impatient(H11Protocol):
-    """Cuts off who connects and then asks nothing."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.loop.call_later(STALLED, self._hang_up)
-
-    def _hang_up(self) -> None:
-        if self.cycle is None:
-            self.transport.abort()

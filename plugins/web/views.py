@@ -7,16 +7,10 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
-from edge import Spec
+from edge import Spec, as_bgr
 
 TITLES = {"result": "Result", "side_by_side": "Side by side", "alpha": "Alpha", "room": "Camera"}
 """Every view and what the page calls it."""
-TO_BGR = {
-    "rgb": cv2.COLOR_RGB2BGR,
-    "nv21": cv2.COLOR_YUV2BGR_NV21,
-    "nv12": cv2.COLOR_YUV2BGR_NV12,
-    "i420": cv2.COLOR_YUV2BGR_I420,
-}
 NEEDS: Dict[str, Tuple[str, ...]] = {"result": ("image",), "alpha": ("matte",), "room": ("room",)}
 
 Parts = Mapping[str, Optional[np.ndarray]]
@@ -37,7 +31,7 @@ class Views:
             self.needs["side_by_side"] = ("room", "image") if "room" in wired else ("image", "matte")
         self.names: List[str] = [view for view in TITLES if view in self.needs]
         self._size, self._quality = size, quality
-        self._codes = {port: TO_BGR.get(spec.format) for port, spec in inputs.items()}
+        self._specs = inputs
 
     def there(self, view: str, parts: Parts) -> bool:
         """Is everything here that this view shows? A value may be lost for a frame."""
@@ -54,8 +48,7 @@ class Views:
         return data
 
     def _bgr(self, port: str, plane: np.ndarray) -> np.ndarray:
-        code = cv2.COLOR_GRAY2BGR if port == "matte" else self._codes.get(port)
-        return plane if code is None else cv2.cvtColor(plane, code)  # type: ignore[no-any-return,unused-ignore]
+        return cv2.cvtColor(plane, cv2.COLOR_GRAY2BGR) if port == "matte" else as_bgr(plane, self._specs.get(port))
 
 
 def beside(pictures: Sequence[np.ndarray]) -> np.ndarray:

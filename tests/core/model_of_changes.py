@@ -15,8 +15,8 @@ from model_of_flow import Action, Draft, Member, Office, World
 from edge.core.control import Reply
 from edge.core.errors import EdgeError, StageError
 from edge.core.growth import grown
-from edge.core.ledger import ADMITTED
 from edge.core.handle import Handle
+from edge.core.ledger import ADMITTED
 from edge.core.link import LinkOutlet
 from edge.core.plan import Plan
 from edge.core.roster import Roster
@@ -189,7 +189,11 @@ class Changing(World):
 
     def entered(self, stage: str, source: str) -> None:
         if (stage, source) == self.refuses:
-            raise StageError(f"{stage} does not take {source}")
+            raise StageError(self.refusal)
+
+    @property
+    def refusal(self) -> str:
+        return "{} does not take {}".format(*self.refuses)
 
     def opens(self, name: str) -> None:
         self.opening.add(name)
@@ -272,7 +276,9 @@ class Changing(World):
         self._turn()
 
     def _told(self, name: str) -> None:
-        self.office.hear(name, *self.said[name].popleft())
+        what, more = self.said[name].popleft()
+        assert more.get("error", "") in ("", self.refusal), f"{name}: {more['error']}"
+        self.office.hear(name, what, more)
         self.news = True
 
     def _open(self, name: str) -> None:
@@ -341,7 +347,8 @@ class Changing(World):
         """Of the cameras that are there at the end: each frame once, where nothing died, or only what can be made up for: a
         file's process, and a network that a sink can do without."""
         sinks = [self.plan.stage(sink) for sink in self.main_sinks]
-        made_up = self.book.policy == "all" and self.victims <= {"matte", *(name.partition(".")[2] for name in self.plan.sources)}
+        spared = {"matte", *(name.partition(".")[2] for name in self.plan.sources)}
+        made_up = self.book.policy == "all" and self.victims <= spared
         for stage in sinks if not self.cut_short and (made_up or not self.kills) else ():
             for source in stage.sources:
                 got = [n for n, _ in self.shown[stage.name, source]]

@@ -61,9 +61,13 @@ def run(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run
 
 
 def line(run: Run) -> socket.socket:
+    return line_to(run.folder)
+
+
+def line_to(folder: pathlib.Path) -> socket.socket:
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     made.settimeout(10)
-    made.connect(str(run.folder / NAME))
+    made.connect(str(folder / NAME))
     return made
 
 
@@ -78,7 +82,27 @@ def test_an_error_keeps_its_words_and_its_exit_code(run: Run) -> None:
     assert caught.value.code == 3
 
 
-@pytest.mark.parametrize("words", [b"hello\n", b"[1]\n", b'{"do": 3}\n', b"\xff\xfe\n", b"\n"])
+def test_a_slip_of_ours_is_told_and_ends_no_run(run: Run) -> None:
+    with pytest.raises(EdgeError, match="^KeyError: 'dance'$"):
+        ask(run.folder, {"do": "dance"})
+    assert ask(run.folder, {"do": "status"}) == {"state": "running"}
+
+
+def test_where_no_descriptor_is_free_the_run_goes_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = threading.Event()
+    accept = socket.socket.accept
+
+    def refuse(made: socket.socket) -> Any:
+        if refused.is_set():
+            return accept(made)
+        refused.set()
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(socket.socket, "accept", refuse)
+    assert ask(run.folder, {"do": "status"}) == {"state": "running"} and refused.is_set()
+
+
+@pytest.mark.parametrize("words", [b"hello\n", b"[1]\n", b'{"do": 3}\n', b"\xff\xfe\n", b"\n", b"[" * 100_000 + b"\n"])
 def test_what_is_no_request_is_told_so(run: Run, words: bytes) -> None:
     with line(run) as caller:
         caller.sendall(words)
@@ -138,6 +162,18 @@ def test_runs_are_found_by_folder_by_name_and_alone(run: Run, monkeypatch: pytes
         assert find("yard") == other
     finally:
         second.close()
+
+
+def test_a_run_that_is_stopped_and_a_path_that_is_too_long_are_no_runs(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not control.answers(tmp_path / ("x" * 200))
+    monkeypatch.setattr(control, "CONNECTING", 0.1)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stopped:
+        stopped.bind(str(tmp_path / NAME))
+        stopped.listen(0)
+        with line_to(tmp_path):  # nobody else finds room in the line
+            assert not control.answers(tmp_path)
 
 
 def test_without_a_run_it_says_how_to_start_one(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -462,8 +462,15 @@ def test_a_lane_refuses_what_it_had_and_gives_it_back(lane: Lane) -> None:
     again = item(4)
     again.credit, again.release = lambda: said.append("credit"), lambda: said.append("release")
     assert not lane.push(again)
+    assert said == ["credit"], "its maker keeps it until the first is finished, for a successor of this reader"
+    first = lane.take(4)
+    assert first is not None
+    lane.finish(first)
     assert said == ["credit", "release"]
-    assert lane.ledger.reasons(lane.book + LOST_BY_READER) == {"duplicate": 1}
+    late = item(4)
+    late.release = lambda: said.append("late")
+    assert not lane.push(late) and said[-1] == "late"
+    assert lane.ledger.reasons(lane.book + LOST_BY_READER) == {"duplicate": 2}
 
 
 def test_a_tombstone_sent_again_is_counted_once(lane: Lane) -> None:

@@ -9,6 +9,7 @@ import pty
 import select
 import subprocess
 import sys
+import time
 
 import pytest
 from commands import COMMAND, ROOT, distribution, edge, environment
@@ -194,12 +195,22 @@ def test_many_processes_do_not_mix_their_lines():
         assert [row["n"] for row in found if row["worker"] == name] == list(range(1000))
 
 
-def test_a_reader_that_sleeps_stops_nothing(monkeypatch):
-    """Where stderr does not block, a full pipe loses lines and nothing else."""
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("blocking", [True, False])
+def test_a_reader_that_sleeps_stops_nothing(monkeypatch, blocking):
+    """A full pipe loses lines and nothing else; only the first of them waits."""
     reads, writes = os.pipe()
-    os.set_blocking(writes, False)
+    os.set_blocking(writes, blocking)
     monkeypatch.setattr(logs, "STDERR", writes)
-    monkeypatch.setattr(logs, "PATIENCE", 0.0)
+    monkeypatch.setattr(logs, "PATIENCE", 0.2)
+    began = time.monotonic()
+    for _ in range(100):
+        logs.write("x" * 4000)
+    assert time.monotonic() - began < 2
+    logs.write("y" * 300_000)  # longer than the whole pipe
+    os.read(reads, 1 << 16)
+    logs.write("again")
+    assert os.read(reads, 1 << 16).endswith(b"again\n")
     for _ in range(100):
         logs.write("x" * 4000)
     os.close(writes)

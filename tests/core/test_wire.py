@@ -351,6 +351,13 @@ def test_nothing_is_said_of_what_lies_behind_a_problem(problems):
     assert problems(CAMERA, "matte: {use: mating, from: camera}", "blend: {use: composite, from: matte}") == [
         "4:16: stage 'matte' uses 'mating', which no plugin provides. Did you mean 'matting'? See 'edge plugins'"
     ]
+    both = "b: {use: composite, from: {image: a, alpha: camera.truth}}"
+    assert problems(CAMERA, "a: {use: resiz, from: camera}", both) == [
+        "4:12: stage 'a' uses 'resiz', which no plugin provides. Did you mean 'resize'? See 'edge plugins'"
+    ]
+    assert problems(CAMERA, "a: {use: xyzzy, from: camera}") == [
+        "4:12: stage 'a' uses 'xyzzy', which no plugin provides. See 'edge plugins'"
+    ]
     lines = ["matte: {use: matting, from: camera, modl: portrait}", "blend: {use: composite, from: {alpha: matte}}"]
     assert len(problems(CAMERA, *lines)) == 2  # the word, and the option that is missing for it
 

@@ -122,6 +122,23 @@ def test_a_large_file_makes_room_for_the_next(tmp_path):
     assert all(path.stat().st_size <= 500 for path in tmp_path.iterdir())
 
 
+def test_where_no_next_file_can_be_begun_it_says_so_and_gives_back_no_descriptor_of_others(tmp_path, monkeypatch):
+    stage = log(tmp_path / "o.jsonl", most=0.0005)
+    monkeypatch.setattr(module.Log, "_open", lambda _: (_ for _ in ()).throw(SourceError("no descriptor is free")))
+    with pytest.raises(SourceError, match="no descriptor is free"):
+        for n in range(9):
+            stage.process(Frame("camera", n, 0.0))
+    with open(os.devnull) as other:  # it gets the number that the log had
+        stage.close()
+        os.fstat(other.fileno())
+
+
+def test_a_camera_that_could_not_enter_may_leave(tmp_path):
+    stage = log(tmp_path / "o.jsonl")
+    stage.leave("camera.away")
+    stage.close()
+
+
 def test_no_older_files(tmp_path):
     stage = log(tmp_path / "o.jsonl", most=0.0005, older=0)
     for n in range(9):

@@ -103,7 +103,7 @@ def test_credentials_are_read_from_a_file_that_only_its_owner_reads(tmp_path):
 @pytest.mark.parametrize(
     ("content", "mode", "told"),
     [
-        (f"admin:{SECRET}", 0o644, "can be read by every user of this machine; chmod 600"),
+        (f"admin:{SECRET}", 0o644, "everybody on this machine may read or change it; chmod 600"),
         (SECRET, 0o600, "must hold one line, user:password"),
         (f"admin:{SECRET}\nmore", 0o600, "must hold one line, user:password"),
         (None, 0o600, "No such file or directory"),

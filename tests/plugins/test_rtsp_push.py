@@ -129,6 +129,17 @@ def test_a_sender_that_ends_is_started_again(send, pushing):
     until(lambda: one.offer(PICTURE, 1.0) and len(rows(file)) >= 2, 20, "two connections")
 
 
+def test_a_sender_that_talks_nonsense_is_tried_again(send, pushing, caplog):
+    file = send("print('Traceback')")
+    one = pushing()
+    one.offer(PICTURE, 1.0)
+    until(lambda: caplog.messages, 10, "it says so")
+    assert caplog.messages[0].startswith("rtsp://server/door: the sender does not work: ")
+    send(TAKES)
+    until(lambda: one.offer(PICTURE, 2.0), 10, "another is started")
+    until(lambda: rows(file), 10, "it arrives")
+
+
 def test_a_sender_that_hangs_holds_up_nothing_and_is_killed_at_the_end(send):
     send(HANGS)
     one = courier.Courier("rtsp://server/door", ORDER, 0.1, LOG)
@@ -187,6 +198,15 @@ def opened(monkeypatch):
         return stage, Desk.made
 
     return open_
+
+
+def test_a_camera_that_would_share_a_stream_is_refused_when_it_comes(opened):
+    stage, desks = opened(RtspPush, "rtsp://server/door")
+    stage.context.sources = ("camera", "yard")
+    with pytest.raises(SourceError, match="2 cameras would be one stream; put {source} into address"):
+        stage.enter("yard")
+    stage.leave("yard")  # all are told that it goes again
+    assert len(desks) == 1 and not desks[0].closed
 
 
 def test_what_the_server_does_not_take_is_counted_as_skipped(opened):

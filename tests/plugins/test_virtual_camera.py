@@ -170,6 +170,15 @@ def test_one_virtual_camera_shows_one_camera(opened):
         opened(sources=("camera.a", "camera.b"))
 
 
+def test_a_second_camera_that_comes_is_refused(opened):
+    stage, _ = opened()
+    stage.context.sources = ("camera", "yard")
+    with pytest.raises(SourceError, match="one virtual camera shows one camera, not 2"):
+        stage.enter("yard")
+    stage.leave("yard")
+    stage.close()
+
+
 def test_without_the_library_it_says_what_to_install(opened, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyvirtualcam", None)
     with pytest.raises(SourceError, match=r"virtual_camera needs pyvirtualcam: pip install 'edgeflow\[vcam\]'"):

@@ -218,7 +218,7 @@ def test_one_who_takes_nothing_is_cut_off_and_holds_up_nobody(show, feeding, mon
 
 
 def test_one_who_asks_nothing_is_cut_off(show, monkeypatch):
-    monkeypatch.setattr(server, "STALLED", 0.1)
+    monkeypatch.setattr("edge.core.health.serving.STALLED", 0.1)
     shown = show()
     with socket.create_connection(("127.0.0.1", shown.stage._server.port), timeout=5) as silent:
         silent.sendall(b"GET / HT")
@@ -310,6 +310,7 @@ def test_addresses_and_ports_that_cannot_be_had(monkeypatch):
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):
     monkeypatch.delitem(sys.modules, "edge.plugins.web.server")
+    monkeypatch.delitem(sys.modules, "edge.core.health.serving")
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     with pytest.raises(SourceError, match=r"web needs uvicorn: pip install 'edgeflow\[web\]'"):
         Web().open(Context())

@@ -458,7 +458,7 @@ def test_a_token_file_that_will_not_do(tmp_path):
         read_secret(path)
     path.write_text(SECRET)
     path.chmod(0o644)
-    with pytest.raises(SourceError, match=r"everybody on this machine can read the token; chmod o= "):
+    with pytest.raises(SourceError, match=r"everybody on this machine may read or change it; chmod 600 "):
         read_secret(path)
     stage = Web()
     stage.token_file, stage.token = path, SECRET

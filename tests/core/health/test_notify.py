@@ -81,6 +81,9 @@ def test_a_run_that_gets_nowhere_does_not_feed_it(manager, clock, caplog):
     assert heard(manager).count("WATCHDOG=1") == 1
     assert "no frame was finished for 31 s" in caplog.text
     clock.now += 1
+    notifier.watch(run_with(finished=7))
+    assert caplog.text.count("the watchdog is not fed") == 1
+    clock.now += 1
     notifier.watch(run_with(finished=8))
     assert "WATCHDOG=1" in heard(manager), "it goes on by itself"
 

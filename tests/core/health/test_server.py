@@ -186,7 +186,7 @@ def test_a_token_file_that_is_no_secret(tmp_path):
         token_from(tmp_path)
     path.write_text(SECRET)
     path.chmod(0o644)
-    with pytest.raises(SourceError, match=f"everybody may read it; say chmod 600 {path}"):
+    with pytest.raises(SourceError, match=f"everybody on this machine may read or change it; chmod 600 {path}"):
         token_from(path)
     path.chmod(0o640)
     assert token_from(path) == SECRET
@@ -194,7 +194,7 @@ def test_a_token_file_that_is_no_secret(tmp_path):
     with pytest.raises(SourceError, match="fewer than 16 letters"):
         token_from(path)
     path.write_bytes(b"\xff" * 40)
-    with pytest.raises(SourceError, match="not text"):
+    with pytest.raises(SourceError, match="is not text"):
         token_from(path)
 
 
@@ -203,6 +203,17 @@ def test_who_connects_and_asks_nothing_is_cut_off(serve, monkeypatch):
     health = serve("0")
     with socket.create_connection(("127.0.0.1", int(health.address.rsplit(":")[-1][:-1])), 10) as silent:
         assert silent.recv(1) == b""
+
+
+def test_who_was_answered_and_asks_half_of_something_is_cut_off(serve, monkeypatch):
+    monkeypatch.setattr("edge.core.health.serving.STALLED", 0.2)
+    health = serve("0")
+    with socket.create_connection(("127.0.0.1", int(health.address.rsplit(":")[-1][:-1])), 10) as slow:
+        slow.sendall(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        while b"ok\n" not in slow.recv(4096):
+            pass
+        slow.sendall(b"GET /livez HTTP/1.1\r\nHo")  # uvicorn's own limit is for those who send nothing at all
+        assert slow.recv(1) == b""
 
 
 # -- the command ------------------------------------------------------------------------------------------------------------

@@ -12,12 +12,13 @@ PAUSE = 0.0001
 
 def recording(stages: dict[str, float], fps: float = 25.0, frames: int = 100, **more: Any) -> dict[str, Any]:
     """`stages`: name → seconds per frame; the last is the sink. `live`, `workers` (name → stages), `cpu` (stage → cores while
-    it works), `in_line`, `kinds`, `cores`, `machine_busy`. A live camera's newest frame replaces the one that waits, a file
-    is read when the first stage has room, and a stage runs when the next one has taken what it made before."""
+    it works), `in_line`, `kinds`, `cores`, `machine_busy`, `reads` (seconds that reading a file takes for each frame). A live
+    camera's newest frame replaces the one that waits, a file is read when the first stage has room, and a stage runs when the
+    next one has taken what it made before."""
     live, names = more.get("live", True), list(stages)
     workers = more.get("workers", {name: [name] for name in ("camera", *names)})
     cpu = more.get("cpu", {})
-    spans, lost = _spans(stages, fps, frames, live, cpu, more.get("in_line", 0.0))
+    spans, lost = _spans(stages, fps, frames, live, cpu, more.get("in_line", 0.0), more.get("reads", 0.001))
     seconds = max(span.ended for span in spans)
     home = {stage: worker for worker, members in workers.items() for stage in members}
     kinds = {names[-1]: "sink", **more.get("kinds", {})}
@@ -65,7 +66,7 @@ def recording(stages: dict[str, float], fps: float = 25.0, frames: int = 100, **
 
 
 def _spans(
-    stages: dict[str, float], fps: float, frames: int, live: bool, cpu: dict[str, float], in_line: float
+    stages: dict[str, float], fps: float, frames: int, live: bool, cpu: dict[str, float], in_line: float, reads: float
 ) -> tuple[list[Span], int]:
     names = list(stages)
     free, took = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
@@ -73,8 +74,9 @@ def _spans(
     found: list[Span] = []
     lost, admitted = 0, 0.0
     for n in range(frames):
-        captured = (n + 1) / fps if live else admitted + 0.001
-        found.append(Span("capture", "camera", "camera", n, captured - (1 / fps if live else 0.001), captured))
+        captured = (n + 1) / fps if live else admitted + reads
+        began, spent = (captured - 1 / fps, None) if live else (admitted, (reads * cpu.get("camera", 1.0), reads * in_line))
+        found.append(Span("capture", "camera", "camera", n, began, captured, spent))
         room = max(free[names[0]], took.get(behind.get(names[0], ""), 0.0))
         if live and n + 1 < frames and room > (n + 2) / fps:
             lost += 1

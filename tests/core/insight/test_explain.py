@@ -150,6 +150,15 @@ def test_a_crowded_machine_is_told_from_a_slow_stage():
     ]
 
 
+@pytest.mark.parametrize(("worker", "bound"), [(0.02, "stage"), (0.9, "cores")])
+def test_a_file_that_sleeps_is_no_matter_of_cores(worker, bound):
+    """However busy others keep the machine. One that waits for the threads that decode it, which its worker pays for, is."""
+    planted = recording({"out": 0.001}, live=False, reads=SLEEP, cpu={"camera": 0.01}, cores=2, machine_busy=0.99)
+    planted["after"]["workers"]["camera"]["cpu_seconds"] = worker * planted["seconds"]
+    told = explanation(planted)["verdict"]
+    assert (told["bound"], told["stage"]) == (bound, "camera")
+
+
 def test_a_stage_that_shares_its_worker_gets_one_of_its_own():
     workers = {"camera": ["camera"], "both": ["square", "blend", "out"]}
     stages = {"square": 0.03, "blend": 0.02, "out": 0.0001}

@@ -5,6 +5,7 @@ import ctypes
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -178,6 +179,16 @@ class LeaksAThread(Same):
     def open(self, context):
         self.end = threading.Event()
         threading.Thread(target=self.end.wait, name="watcher", daemon=True).start()
+
+
+class LeaksAThreadWithoutAName(Same):
+    def open(self, context):
+        threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+
+
+class LeaksAFile(Same):
+    def open(self, context):
+        self.scratch = tempfile.mkstemp(dir=os.getcwd())
 
 
 class LeaksADescriptor(Same):

@@ -53,6 +53,8 @@ def test_what_keeps_its_promises_passes(cls):
         (planted.FactTooLarge, "facts", "small facts have room for 4096 together"),
         (planted.FactOfAnotherType, "facts", "'score' of frame 0 is a str; `makes` says float"),
         (planted.LeaksAThread, "close", "8 threads (watcher) more: give them back in close"),
+        (planted.LeaksAThreadWithoutAName, "close", "8 threads (Thread (sleep)) more: give them back in close"),
+        (planted.LeaksAFile, "close", "/*) more: give them back in close"),
         (planted.LeaksADescriptor, "close", "descriptors (pipe) more"),
         (planted.ForgetsClose, "close", "log.txt) more"),
         (planted.LeavesAProcess, "close", "8 processes (sleep) more"),
