@@ -325,7 +325,7 @@ def test_close_with_somebody_watching(show, feeding):
         began = time.monotonic()
         shown.stage.close()
         assert time.monotonic() - began < 2.0
-        assert not shown.stage._server._thread.is_alive()
+        assert not shown.stage._server._serving._thread.is_alive()
     with pytest.raises(httpx.ConnectError):
         shown.get()
     shown.feed()  # a late frame does no harm
